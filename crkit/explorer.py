@@ -1,0 +1,268 @@
+"""The one widget pattern: controls, a figure redrawn in place, and a sentence that says what it shows now.
+
+An explorer is made by `explore` and shows itself as the last value of a cell. Where a kernel runs, the reader moves the
+controls; where none does (GitHub, a printed report, a stored notebook), the same output is the first drawing with its
+alt text.
+"""
+
+from __future__ import annotations
+
+import html
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ipywidgets as widgets
+
+from crkit.figures import Figure
+
+HEADLESS = "CRKIT_HEADLESS"
+_STALE = "crkit-stale"
+
+
+class Explorer:
+    """Controls and the figure that they redraw; made by `explore`.
+
+    Attributes:
+        controls: the ipywidgets, by the name of the argument of ``draw`` that each sets.
+        sentence: what the figure shows now.
+        error: what the last drawing raised, or None. While it is set, the picture is the last one that could be drawn.
+        view: the widget that holds controls, picture and sentence.
+    """
+
+    def __init__(self, draw: Callable[..., Any], controls: dict[str, Any]) -> None:
+        self._draw = draw
+        self.controls = controls
+        self.error: Exception | None = None
+        self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", height="auto"))
+        self._line = widgets.HTML()
+        self._warning = widgets.HTML()
+        bar = widgets.HBox(
+            list(controls.values()), layout=widgets.Layout(flex_flow="row wrap", overflow="visible", width="100%")
+        )
+        self.view = widgets.VBox([bar, self._warning, self._picture, self._line])
+        png, figure, self.sentence = self._drawing()
+        self._first = (png, figure.alt)
+        self._show(png, figure.alt)
+        self._listening = True
+        for control in controls.values():
+            control.observe(self._moved, names="value")
+
+    def set(self, **values: Any) -> None:
+        """Move controls from code, and redraw once.
+
+        Args:
+            **values: the new value of each control that moves, by name.
+
+        Raises:
+            ValueError: if a name is not a control, or a control does not allow the value.
+            Exception: whatever ``draw`` raises.
+        """
+        unknown = [name for name in values if name not in self.controls]
+        if unknown:
+            raise ValueError(f"no control is called {unknown[0]!r}; there are {', '.join(self.controls)}")
+        self._listening = False
+        try:
+            for name, value in values.items():
+                _put(name, self.controls[name], value)
+        finally:
+            self._listening = True
+        self._redraw()
+
+    def _values(self) -> dict[str, Any]:
+        return {name: control.value for name, control in self.controls.items()}
+
+    def _drawing(self) -> tuple[bytes, Figure, str]:
+        drawn = self._draw(**self._values())
+        figure, sentence = drawn if isinstance(drawn, tuple) and len(drawn) == 2 else (drawn, None)
+        if not isinstance(figure, Figure):
+            raise TypeError(
+                "draw must return a crkit.figures.Figure, or a pair of a Figure and a sentence, not "
+                f"{type(drawn).__name__}"
+            )
+        if not figure.alt.strip():
+            raise ValueError("the figure has no alt text: end draw with figures.finish(fig, title=..., alt=...)")
+        return figure.png(), figure, figure.alt if sentence is None else str(sentence)
+
+    def _show(self, png: bytes, alt: str) -> None:
+        self._picture.value = png
+        self._picture.tooltip = alt
+        self._line.value = f'<div role="status" aria-live="polite">{html.escape(self.sentence)}</div>'
+
+    def _moved(self, _: Any) -> None:
+        if self._listening:
+            self._redraw()
+
+    def _redraw(self) -> None:
+        try:
+            png, figure, self.sentence = self._drawing()
+        except Exception as error:
+            self.error = error
+            self._warning.value = _warning(error)
+            self._picture.add_class(_STALE)
+            raise
+        self._show(png, figure.alt)
+        if self.error is not None:
+            self.error = None
+            self._warning.value = ""
+            self._picture.remove_class(_STALE)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        png, alt = self._first
+        bundle = dict(self.view._repr_mimebundle_())
+        bundle["image/png"] = png
+        bundle["text/plain"] = alt
+        return bundle, {"image/png": {"alt": alt}}
+
+    def prove(self) -> None:
+        """Draw once at each end of every control, the others as they are, then return to the start.
+
+        `explore` does this by itself where the environment variable ``CRKIT_HEADLESS`` is 1, so that a headless run
+        fails where a reader would have met an error.
+
+        Raises:
+            Exception: whatever ``draw`` raises, with a note that says at which value.
+        """
+        start = self._values()
+        for name, control in self.controls.items():
+            for value in _ends(control):
+                try:
+                    self.set(**{name: value})
+                except Exception as error:
+                    error.add_note(f"The explorer raised this at {name} = {value!r}.")
+                    raise
+            self.set(**{name: start[name]})
+
+
+def explore(draw: Callable[..., Any], /, **controls: Any) -> Explorer:
+    """Show controls above a figure that is redrawn in place whenever one of them moves.
+
+    A dragged slider stays responsive: Jupyter's widgets send the next value only when the last one has been drawn, so
+    drawings never queue up. If ``draw`` raises when a control moves, the reader sees the message in a box above the
+    last good picture, which fades, and the exception goes on to the kernel's log. At the first drawing it is raised in
+    the cell.
+
+    Args:
+        draw: called with the value of every control by name; returns a `crkit.figures.Figure`, or a pair of that and a
+            sentence that says what the figure shows now. Without a sentence, the figure's alt text is shown.
+        **controls: one for each argument of ``draw``: an ipywidget with a value; ``(low, high, step)`` for a slider,
+            which starts at the argument's default in ``draw`` if it has one, else in the middle; ``True`` or ``False``
+            for a checkbox; a list of options, or of ``(label, value)`` pairs, for a dropdown. The name, with spaces for
+            underscores, is the label of a control made from these.
+
+    Returns:
+        The explorer, which shows itself as the last value of a cell.
+
+    Raises:
+        TypeError: if ``draw`` does not take the controls, or returns something else than a figure.
+        ValueError: if a control cannot be made from what was given.
+        Exception: whatever the first drawing raises.
+
+    Example:
+        >>> from crkit import figures
+        >>> def draw(rate=0.1, months=12):
+        ...     fig, (ax,) = figures.new()
+        ...     _ = ax.plot([(1 - rate) ** month for month in range(months)], **figures.line(0))
+        ...     left = (1 - rate) ** months
+        ...     return figures.finish(fig, title=f"{left:.0%} stay", alt=f"After {months} months, {left:.0%} are left.")
+        >>> explorer = explore(draw, rate=(0.0, 0.5, 0.05), months=(6, 36, 6))
+        >>> explorer.sentence
+        'After 12 months, 28% are left.'
+        >>> explorer.set(rate=0.2)
+        >>> explorer.sentence
+        'After 12 months, 7% are left.'
+    """
+    if not controls:
+        raise ValueError("an explorer needs a control, such as months=(6, 36, 6)")
+    parameters = inspect.signature(draw).parameters
+    try:
+        inspect.signature(draw).bind(**controls)
+    except TypeError as error:
+        takes = ", ".join(parameters) or "nothing"
+        raise TypeError(f"draw takes {takes}; the controls are {', '.join(controls)}") from error
+    made = {}
+    for name, given in controls.items():
+        default = parameters[name].default if name in parameters else inspect.Parameter.empty
+        made[name] = _control(name, given, default)
+    for control in made.values():
+        if not isinstance(control, widgets.Checkbox) and "description_width" in control.style.keys:
+            control.style.description_width = "initial"
+    explorer = Explorer(draw, made)
+    if os.environ.get(HEADLESS) == "1":
+        explorer.prove()
+    return explorer
+
+
+def _control(name: str, given: Any, default: Any) -> Any:
+    """The ipywidget for one control, from an ipywidget or from shorthand."""
+    label = name.replace("_", " ").capitalize()
+    look: dict[str, Any] = {"description": label, "layout": widgets.Layout(width="auto", min_width="20em")}
+    has_default = default is not inspect.Parameter.empty
+    if isinstance(given, widgets.Widget):
+        if not given.has_trait("value"):
+            raise ValueError(f"{name}: a {type(given).__name__} has no value to explore")
+        return given
+    if isinstance(given, bool):
+        return widgets.Checkbox(value=given, indent=False, **{**look, "layout": widgets.Layout(width="auto")})
+    if isinstance(given, list) and given:
+        dropdown = widgets.Dropdown(options=given, **look)
+        if has_default:
+            _put(name, dropdown, default)
+        return dropdown
+    if isinstance(given, tuple) and len(given) == 3 and all(_is_number(x) for x in given):
+        low, high, step = given
+        if low < high and 0 < step <= high - low:
+            whole = all(isinstance(x, int) for x in given)
+            start = default if has_default else low + (high - low) / step // 2 * step
+            kind = widgets.IntSlider if whole else widgets.FloatSlider
+            slider = kind(value=low, min=low, max=high, step=step, **look)
+            if not whole:
+                slider.readout_format = f".{_decimals(step)}f"
+            _put(name, slider, int(start) if whole and start == int(start) else start)
+            return slider
+    raise ValueError(
+        f"{name}: cannot make a control from {given!r}; give (low, high, step) with low < high for a slider, "
+        "True or False for a checkbox, a list of options for a dropdown, or an ipywidget"
+    )
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, int | float) and not isinstance(x, bool)
+
+
+def _decimals(step: float) -> int:
+    """How many decimals show every step: 0.05 -> 2."""
+    return max(0, *(len(part) for part in f"{step:.10f}".rstrip("0").split(".")[1:]))
+
+
+def _put(name: str, control: Any, value: Any) -> None:
+    """Set a control's value; a slider would clip it in silence, so compare."""
+    try:
+        control.value = value
+    except Exception as error:
+        raise ValueError(f"{name}: {value!r} is not a value of this control") from error
+    if control.value != value:
+        allowed = f"{control.min} to {control.max}"
+        raise ValueError(f"{name}: {value!r} is not a value of this control, which goes from {allowed}")
+
+
+def _ends(control: Any) -> Iterator[Any]:
+    """The values that prove a control: both ends of a slider, every option, both states of a checkbox."""
+    if isinstance(control, widgets.Checkbox | widgets.ToggleButton):
+        yield from (False, True)
+    elif hasattr(control, "options") and hasattr(control, "_options_values"):
+        yield from control._options_values
+    elif hasattr(control, "min") and hasattr(control, "max"):
+        pair = isinstance(control.value, tuple)
+        ends = ((control.min, control.min), (control.max, control.max)) if pair else (control.min, control.max)
+        yield from ends
+
+
+def _warning(error: Exception) -> str:
+    message = html.escape(f"{type(error).__name__}: {error}")
+    return (
+        f"<style>img.{_STALE}{{opacity:.3}}</style>"
+        '<div role="alert" style="border:2px solid #b00020;border-left-width:8px;padding:6px 10px;line-height:1.4">'
+        f"<b>&#9888; This could not be drawn.</b> {message}<br>The faded figure below shows an earlier setting.</div>"
+    )
