@@ -1,0 +1,48 @@
+# The workbook's commands. `make` alone lists them.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
+WORKERS ?= 2
+JOBS ?= 0
+
+PY := .venv/bin/python
+BOOTSTRAP = $(or $(PYTHON),$(error Python 3.11 or newer is needed and no python3 was found: https://www.python.org/downloads/)) tools/bootstrap.py
+
+# One thread per process: several notebooks or tests run side by side, and results do not depend on the machine.
+export OPENBLAS_NUM_THREADS := 1
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help lab run test lint refresh setup setup-reader lock clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+lab: setup-reader  ## set up, and open the workbook in JupyterLab
+	@$(PY) -m jupyter lab notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
+
+run: setup-reader  ## set up, and run every notebook into build/workbook/ (JOBS=4: four at a time)
+	@$(PY) -m crkit run --all --out build/workbook --jobs $(JOBS)
+
+test: lint  ## set up, and run every check and test
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+
+lint: setup  ## check style and types (part of make test)
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+	@$(PY) -m mypy
+
+refresh: setup-reader  ## set up, and re-execute the stored notebooks in place
+	@$(PY) -m crkit refresh
+
+setup:  ## set up everything, tests included
+	@$(BOOTSTRAP) test
+
+setup-reader:
+	@$(BOOTSTRAP)
+
+lock: setup  ## make requirements.lock anew from pyproject.toml
+	@$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+	  pyproject.toml --all-extras --no-annotate --no-header --no-emit-index-url --no-emit-find-links -o requirements.lock
+
+clean:  ## remove what can be made again (not .venv)
+	@rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name .venv -prune -o -name __pycache__ -prune -exec rm -rf {} +
