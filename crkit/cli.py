@@ -1,0 +1,330 @@
+"""The ``crkit`` command: run a lesson as a report, start an own notebook from it, check an own file, refresh."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crkit import __version__
+
+if TYPE_CHECKING:
+    from crkit.ownfile import FileRead
+    from crkit.workbook import Run
+
+EXAMPLES = """examples:
+  crkit run segments --out report/
+  crkit run segments -p data=orders.csv --map customer_id=CustomerID --out report/
+  crkit run segments -p seed=7 -p scenario=over_automated --out report/
+  crkit check-data orders orders.csv --map customer_id=CustomerID --map ordered_at=InvoiceDate
+  crkit new segments my_segments.ipynb
+"""
+MAP_HELP = (
+    "which column of the file is which of ours, as in customer_id=CustomerID; repeat for each column that has another "
+    "name"
+)
+SHOWN = 5
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the command's argument parser."""
+    top = argparse.ArgumentParser(
+        prog="crkit",
+        description="The Customer Relationships workbook on the command line.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"crkit {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    run = commands.add_parser(
+        "run",
+        help="run a lesson as a report, on the company or on a file of your own",
+        description="Run a lesson headless, without its exercises, into a folder: the executed notebook and an HTML "
+        "page. With --all, run every stored notebook, exercises included, several at a time, with an index page.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument("topic", nargs="?", metavar="TOPIC", help="the topic word, for example segments")
+    run.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the notebook, for example data=orders.csv or seed=7; repeat for more",
+    )
+    run.add_argument("--map", action="append", default=[], metavar="OURS=THEIRS", help=MAP_HELP)
+    run.add_argument("--out", default="report", metavar="FOLDER", help="where the results go (default: %(default)s)")
+    run.add_argument("--all", action="store_true", help="run every stored notebook with its defaults")
+    run.add_argument(
+        "--jobs", type=int, default=0, metavar="N", help="with --all: how many at a time (0: one a processor)"
+    )
+
+    new = commands.add_parser(
+        "new",
+        help="copy a lesson, without its exercises, as the start of a notebook of your own",
+        description="Copy a lesson as a template: the same analysis, no exercises, no outputs. It never overwrites.",
+    )
+    new.add_argument("topic", metavar="TOPIC", help="the topic word, for example segments")
+    new.add_argument("file", metavar="FILE", help="the notebook to make, for example my_segments.ipynb")
+
+    check = commands.add_parser(
+        "check-data",
+        help="read a file of your own and say what would be used and what not",
+        description="Read a CSV or Excel file as one of the workbook's tables, and say how it was understood, how many "
+        "rows can be used, and which cannot and why. Nothing is changed.",
+    )
+    check.add_argument("table", metavar="TABLE", help="which table it is, usually orders")
+    check.add_argument("file", metavar="FILE", help="the file: .csv, .tsv, .txt or .xlsx")
+    check.add_argument("--map", action="append", default=[], metavar="OURS=THEIRS", help=MAP_HELP)
+
+    refresh = commands.add_parser(
+        "refresh",
+        help="execute stored notebooks again and store their outputs",
+        description="Execute notebooks with their defaults and store the outputs in place. A notebook with a failing "
+        "cell is left as it was; refreshing twice changes nothing.",
+    )
+    refresh.add_argument(
+        "notebooks", nargs="*", metavar="NOTEBOOK", help="files or topic words (default: all stored ones)"
+    )
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command.
+
+    Args:
+        arguments: the words after ``crkit``; those of the process if not given.
+
+    Returns:
+        The exit status: 0 if all went well, 1 if a notebook failed, 2 if what was asked for is not possible, 130 if
+        interrupted.
+    """
+    top = parser()
+    options = top.parse_args(arguments)
+    work = {"run": _run, "new": _new, "check-data": _check_data, "refresh": _refresh}[options.command]
+    try:
+        return work(options)
+    except _Refused as refused:
+        _complain(f"crkit {options.command}: {refused}")
+        return 2
+    except KeyboardInterrupt:
+        _complain("\nInterrupted.")
+        return 130
+
+
+class _Refused(Exception):
+    """What was asked for is not possible; the message is for the reader."""
+
+
+def _say(text: str = "") -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _pairs(words: Sequence[str], option: str, form: str) -> dict[str, str]:
+    pairs = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise _Refused(f"{option} {word}: write it as {form}")
+        if name.strip() in pairs:
+            raise _Refused(f"{option} names {name.strip()} twice")
+        pairs[name.strip()] = value
+    return pairs
+
+
+def _run(options: argparse.Namespace) -> int:
+    if options.all:
+        if options.topic or options.parameter or options.map:
+            raise _Refused("--all runs every notebook with its defaults: leave out the topic, -p and --map")
+        return _run_all(Path(options.out), options.jobs)
+    if not options.topic:
+        raise _Refused("name a topic, as in: crkit run segments (or --all for every notebook)")
+    return _run_one(options)
+
+
+def _run_one(options: argparse.Namespace) -> int:
+    from crkit import workbook
+
+    columns = _pairs(options.map, "--map", "OURS=THEIRS, as in customer_id=CustomerID")
+    typed = _pairs(options.parameter, "-p", "NAME=VALUE, as in seed=7")
+    out = Path(options.out)
+    try:
+        path = workbook.find(options.topic)
+        notebook, lesson = workbook.read(path), workbook.describe(path)
+        known = workbook.parameters(notebook)
+        values: dict[str, Any] = {name: workbook.parse_value(notebook, name, text) for name, text in typed.items()}
+        if columns:
+            values["columns"] = {**(values.get("columns") or {}), **columns}
+        values = workbook.check_parameters(notebook, values)
+        if "hub_file" in known:
+            values["hub_file"] = str(Path(values["hub_file"]).resolve()) if "hub_file" in values else "my_hub.yaml"
+        if out.exists() and not out.is_dir():
+            raise ValueError(f"{out} is a file: give --out a folder")
+    except ValueError as error:
+        raise _Refused(str(error)) from error
+
+    named = (*lesson.data, workbook.SIMULATED)
+    data = values.get("data", named[0])
+    if data not in named and "data" in known:
+        if not Path(data).is_file():
+            raise _Refused(
+                f"data={data}: there is no such file, and the data sets of {lesson.topic} are: {_list(named)}"
+            )
+        result = _read(data, lesson.table, values.get("columns"))
+        _say_counts(Path(data).name, result)
+        _keep_set_aside(result, out)
+        values["data"] = str(Path(data).resolve())
+    elif values.get("columns"):
+        raise _Refused("--map names the columns of a file of your own: give the file with -p data=FILE")
+
+    _say(f"Running {lesson.topic} into {out}")
+    try:
+        done = workbook.run(path, out, values, name=lesson.topic, exercises=False, progress=sys.stderr.isatty())
+    except OSError as error:
+        raise _Refused(f"{out} cannot be written: {error.strerror or error}") from error
+    if done.problems:
+        _complain(_failure(done))
+        return 1
+    _say(f"  {_short(done.page)}\n  {_short(done.notebook)}")
+    return 0
+
+
+def _run_all(out: Path, jobs: int) -> int:
+    from tqdm import tqdm
+
+    from crkit import workbook
+
+    paths = workbook.stored()
+    if not paths:
+        raise _Refused(f"there are no notebooks in {workbook.folder()}")
+    with tqdm(total=len(paths), unit="notebook", disable=not sys.stderr.isatty()) as bar:
+
+        def told(done: Run) -> None:
+            bar.update()
+            bar.clear()
+            _say(_failure(done) if done.problems else f"{done.source.stem}: ran well, {done.seconds:.0f} s")
+
+        results = workbook.run_all(paths, out, jobs=jobs, told=told)
+    failed = sum(bool(done.problems) for done in results)
+    _say(f"{len(results) - failed} of {len(results)} notebooks ran well: {_short(out / 'index.html')}")
+    return 1 if failed else 0
+
+
+def _failure(done: Run) -> str:
+    more = f" (and {len(done.problems) - 1} more)" if len(done.problems) > 1 else ""
+    return f"{done.source.name} failed: {done.problems[0]}{more}\n  see {_short(done.page)}"
+
+
+def _new(options: argparse.Namespace) -> int:
+    import nbformat
+
+    from crkit import workbook
+
+    file = Path(options.file)
+    if file.suffix != ".ipynb":
+        raise _Refused(f"{file}: a notebook's name ends in .ipynb")
+    try:
+        bare = workbook.normalise(workbook.template(workbook.read(workbook.find(options.topic))))
+    except ValueError as error:
+        raise _Refused(str(error)) from error
+    try:
+        with file.open("x", encoding="utf-8") as new:
+            new.write(str(nbformat.writes(bare)).rstrip("\n") + "\n")
+    except FileExistsError:
+        raise _Refused(f"{file} exists already, and is left as it is: choose another name") from None
+    except OSError as error:
+        raise _Refused(f"{file} cannot be written: {error.strerror or error}") from error
+    _say(f"Made {file}. Set data and columns in its first code cell, then run it in JupyterLab.")
+    return 0
+
+
+def _check_data(options: argparse.Namespace) -> int:
+    columns = _pairs(options.map, "--map", "OURS=THEIRS, as in customer_id=CustomerID")
+    if not Path(options.file).is_file():
+        raise _Refused(f"there is no file {options.file}")
+    result = _read(options.file, options.table, columns or None)
+    _say_counts(Path(options.file).name, result)
+    if len(result.set_aside):
+        _say("\nSet aside, first rows:")
+        for _, row in result.set_aside.head(SHOWN).iterrows():
+            _say(f"  line {row['line']}: {row['reason']}")
+    if len(result.frame):
+        _say("\nRead as:")
+        _say(result.frame.head(SHOWN).to_string(index=False, max_cols=8))
+    maps = [word for ours, theirs in columns.items() for word in ("--map", f"{ours}={theirs}")]
+    go_on = ["crkit", "run", "segments", "-p", f"data={options.file}", *maps, "--out", "report/"]
+    _say(f"\nTo go on:\n  {shlex.join(go_on)}")
+    return 0
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from crkit import workbook
+
+    try:
+        paths = [
+            Path(name) if name.endswith(".ipynb") and Path(name).is_file() else workbook.find(name)
+            for name in options.notebooks
+        ] or workbook.stored()
+    except ValueError as error:
+        raise _Refused(str(error)) from error
+    status = 0
+    for path in tqdm(paths, unit="notebook", disable=not sys.stderr.isatty()):
+        try:
+            changed = workbook.refresh(path)
+        except ValueError as error:
+            _complain(str(error))
+            status = 1
+        else:
+            _say(f"{path.name}: {'refreshed' if changed else 'as it was'}")
+    return status
+
+
+def _read(file: str, table: str, columns: dict[str, str] | None) -> FileRead:
+    from crkit import datasets
+
+    try:
+        return datasets.read_file(file, table, columns=columns)
+    except ValueError as error:
+        raise _Refused(str(error)) from error
+    except OSError as error:
+        raise _Refused(f"{file} cannot be read: {error.strerror or error}") from error
+
+
+def _say_counts(name: str, result: FileRead) -> None:
+    _say(f"{name}: {result.read} rows read = {result.used} used + {len(result.set_aside)} set aside")
+    for note in result.notes:
+        _say(f"  {note}")
+
+
+def _keep_set_aside(result: FileRead, out: Path) -> None:
+    file = out / "set_aside.csv"
+    try:
+        file.unlink(missing_ok=True)
+        if len(result.set_aside):
+            out.mkdir(parents=True, exist_ok=True)
+            result.set_aside.to_csv(file, index=False)
+            _say(f"  the rows set aside, with the reason for each: {file}")
+    except OSError as error:
+        raise _Refused(f"{file} cannot be written: {error.strerror or error}") from error
+
+
+def _short(path: Path) -> str:
+    """The path as seen from here, where it is below."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
