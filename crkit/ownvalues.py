@@ -1,0 +1,513 @@
+"""One column of a reader's own file: from what exports contain to values.
+
+Exports differ in how they write numbers and dates, and a single cell often does not say which way it is meant:
+``1,234`` is a thousand or one and a bit, ``03/04/2024`` is in March or in April. So each column is judged over all its
+rows: one cell that can be read in one way only decides for the others, cells that contradict each other are refused,
+and where no cell decides the reader is asked. Nothing is guessed in silence.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+if TYPE_CHECKING:
+    from crkit.datasets import Field
+
+Array = npt.NDArray[Any]
+
+HINTS = ("day first", "month first", "decimal comma", "decimal point")
+MISSING = frozenset(
+    {"", "-", "--", "?", "na", "n/a", "#n/a", "nan", "nat", "null", "none", "(null)", "(blank)", "undefined"}
+)
+CODES = frozenset(
+    (
+        *(
+            "AED",
+            "ARS",
+            "AUD",
+            "BGN",
+            "BRL",
+            "CAD",
+            "CHF",
+            "CLP",
+            "CNY",
+            "COP",
+            "CZK",
+            "DKK",
+            "EGP",
+            "EUR",
+            "GBP",
+            "HKD",
+        ),
+        *(
+            "HUF",
+            "IDR",
+            "ILS",
+            "INR",
+            "ISK",
+            "JPY",
+            "KES",
+            "KRW",
+            "MAD",
+            "MXN",
+            "MYR",
+            "NGN",
+            "NOK",
+            "NZD",
+            "PEN",
+            "PHP",
+        ),
+        *("PKR", "PLN", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TND", "TWD", "UAH", "USD", "VND", "ZAR"),
+    )
+)
+SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₺": "TRY", "₽": "RUB", "₩": "KRW", "zł": "PLN", "Kč": "CZK"}
+SIGNS |= {"$": "USD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "R$": "BRL", "HK$": "HKD"}
+SIGNS |= {"Fr.": "CHF", "SFr.": "CHF", "Rs": "INR", "Rs.": "INR", "Ft": "HUF", "kr": "kr", "kr.": "kr"}
+EARLIEST = pd.Timestamp("1980-01-01")
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTH = re.compile(
+    "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?"
+)
+_CLOCK = (
+    r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?(?: ?([AaPp])\.?[Mm]\.?)?"
+    r" ?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
+)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})" + _CLOCK)
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? +)?"
+_NAMED_DAY = re.compile(
+    _WEEKDAY + r"(\d{1,2})(?:st|nd|rd|th)?[-. /]+([a-z]{3,9})\.?[-, /]+(\d{4}|\d{2})" + _CLOCK, re.I
+)
+_NAMED_MONTH = re.compile(_WEEKDAY + r"([a-z]{3,9})\.?[- ]+(\d{1,2})(?:st|nd|rd|th)?,?[- ]+(\d{4})" + _CLOCK, re.I)
+_DIGITS_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2}):?(\d{2}):?(\d{2}))?")
+_SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")
+_EPOCH = re.compile(r"\d{10}|\d{13}")
+_SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d{1,3}")
+_MONEY = re.compile(r"(\D*?)(\d(?:[\d.,' ]*\d)?)([.,]?)(\D*)")
+_SPACED = re.compile(r"\d{1,3}(?:[' ]\d{3})+(?:[.,]\d+)?")
+_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\t": " ", "\u2019": "'"})
+
+
+class FileProblem(ValueError):  # noqa: N818  # what the reader meets is a problem with a file
+    """A reader's own file cannot be used.
+
+    Attributes:
+        file: the file's name.
+        column: the column of the file that the problem is in, or None.
+        rows: the first rows that show it: line number and value.
+        remedy: what to do.
+    """
+
+    def __init__(
+        self, file: Path, what: str, *, remedy: str, column: str | None = None, rows: Iterable[tuple[int, object]] = ()
+    ) -> None:
+        self.file, self.column, self.rows, self.remedy = file.name, column, tuple(rows)[:3], remedy
+        where = f"{file.name}, column {column!r}" if column is not None else file.name
+        shown = "; ".join(f"line {line}: {_shorten(value)}" for line, value in self.rows)
+        super().__init__(f"{where}: {what}{f' ({shown})' if shown else ''}. Remedy: {remedy}.")
+
+
+def _shorten(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class Reason(NamedTuple):
+    """Why a row is set aside, in which column of the file (None: the whole row), and what to do if most rows are."""
+
+    text: str
+    column: str | None
+    remedy: str
+
+
+class Values(NamedTuple):
+    """What a column's distinct cells hold: values, reasons not to use them, notes, and a currency if they name one."""
+
+    values: Array
+    reasons: list[Reason | None]
+    notes: tuple[str, ...] = ()
+    currency: str | None = None
+
+
+class Column:
+    """The cells of one column of a file, held once each however often they occur."""
+
+    def __init__(self, file: Path, field: Field, theirs: str, hint: str, cells: Sequence[object], lines: Array) -> None:
+        self.file, self.field, self.theirs, self.hint, self.lines = file, field, theirs, hint, lines
+        array = np.empty(len(cells), dtype=object)
+        array[:] = cells
+        self.codes, unique = pd.factorize(array)
+        self.unique: list[object] = list(unique)
+        self.texts = [as_text(value).translate(_SPACES).strip() for value in self.unique]
+
+    def rows(self, which: Iterable[bool]) -> list[tuple[int, object]]:
+        """The first three rows whose cell is one of those marked in ``which`` (one mark a distinct cell)."""
+        marked = np.append(np.fromiter(which, dtype=bool, count=len(self.unique)), False)
+        return [(int(self.lines[row]), self.unique[self.codes[row]]) for row in np.flatnonzero(marked[self.codes])[:3]]
+
+    def problem(self, what: str, which: Iterable[bool], remedy: str) -> FileProblem:
+        """The error that names this column and the first rows marked in ``which``."""
+        return FileProblem(self.file, what, column=self.theirs, rows=self.rows(which), remedy=remedy)
+
+    def say(self, *hints: str) -> str:
+        """How the reader can say which way a column is meant."""
+        return " or ".join(f'{self.field.name}="{self.theirs}, {hint}"' for hint in hints)
+
+    def reason(self, text: str, remedy: str) -> Reason:
+        """A reason to set a row aside because of this column."""
+        return Reason(f"{self.field.name} {text}", self.theirs, remedy)
+
+    def read(self, today: pd.Timestamp) -> tuple[pd.Series[Any], Array, Values]:
+        """Read the column.
+
+        Returns:
+            The values, one a row; for each row the reason not to use it, or None; and what was found on the way.
+        """
+        kind = "string" if self.field.name.endswith("_id") else self.field.type
+        found = _READERS[kind](self, today)
+        blank = (
+            self.reason("is empty", "fill it in, or leave such rows out of the export") if self.field.required else None
+        )
+        reasons = np.array([*found.reasons, blank], dtype=object)
+        for i, text in enumerate(self.texts):
+            if text.casefold() in MISSING:
+                reasons[i] = blank
+        values = pd.Series(found.values).reindex(np.append(np.arange(len(self.unique)), -1))
+        return values.iloc[self.codes].reset_index(drop=True), reasons[self.codes], found
+
+
+def as_text(value: object) -> str:
+    """A cell as text: a whole number without a decimal point, a moment in ISO form, an empty cell as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    return str(value)
+
+
+def _text(column: Column, _: pd.Timestamp) -> Values:
+    texts = column.texts
+    reasons: list[Reason | None] = [None] * len(texts)
+    if column.field.name.endswith("_id"):
+        if not any(re.fullmatch(r"\d+\.\d*[1-9]\d*", text) for text in texts):
+            texts = [re.sub(r"^(\d+)\.0+$", r"\1", text) for text in texts]
+        remedy = "format the column as text or as a number without decimals, and export again"
+        cut = column.reason("is in scientific notation, so its last digits are lost", remedy)
+        reasons = [cut if _SCIENTIFIC.fullmatch(text) else None for text in texts]
+    elif column.field.enum:
+        allowed = ", ".join(column.field.enum)
+        other = column.reason(f"is none of {allowed}", f"rename the values to {allowed}")
+        reasons = [None if text in column.field.enum else other for text in texts]
+    values = np.array([None if text.casefold() in MISSING else text for text in texts], dtype=object)
+    return Values(values, reasons)
+
+
+def _boolean(column: Column, _: pd.Timestamp) -> Values:
+    known = dict.fromkeys(("true", "yes", "y", "1", "t", "ja", "oui", "x"), True)
+    known |= dict.fromkeys(("false", "no", "n", "0", "f", "nein", "non"), False)
+    neither = column.reason("is neither true nor false", "write true or false")
+    found = [known.get(text.casefold()) for text in column.texts]
+    return Values(np.array(found, dtype=object), [neither if value is None else None for value in found])
+
+
+class _Money(NamedTuple):
+    """A number as written: its digits with their separators, its sign, its currency, and the decimal sign it proves."""
+
+    digits: str
+    negative: bool
+    currency: str
+    decimal: str  # "," or ".", "either" if it can be read both ways, "" if it has no separator
+
+
+def _money(text: str) -> _Money | None:
+    inner = text[1:-1].strip() if text.startswith("(") and text.endswith(")") else text
+    match = _MONEY.fullmatch(inner)
+    if match is None:
+        return None
+    before, digits, trailing, after = match.groups()
+    if before[-1:] in (".", ",") and not before[:-1].strip(" +-"):
+        before, digits = before[:-1], "0" + before[-1] + digits
+    if trailing:
+        after = after.lstrip("-")  # 12,- is twelve
+    around = before + after
+    currency = around.strip(" +-") if not (before.strip(" +-") and after.strip(" +-")) else "two signs"
+    if currency and (currency := SIGNS.get(currency, currency.upper())) not in CODES | set(SIGNS.values()):
+        return None
+    minus = around.count("-") + (inner is not text)
+    if minus > 1 or (trailing and any(mark in digits for mark in ".,")):
+        return None
+    return _Money(digits, minus == 1, currency, _decimal(digits))
+
+
+def _decimal(digits: str) -> str:
+    """The decimal sign that a number proves by the way it is written."""
+    marks = [mark for mark in digits if mark in ".,"]
+    if not marks:
+        return ""
+    if len(set(marks)) == 2:
+        return marks[-1]
+    if len(marks) > 1:
+        return "." if marks[0] == "," else ","
+    if _SPACED.fullmatch(digits):
+        return marks[0]
+    whole, fraction = re.split("[.,]", digits)
+    return "either" if len(fraction) == 3 and len(whole) <= 3 and whole[0] != "0" else marks[0]
+
+
+def _to_number(decimal: str) -> Callable[[str], float]:
+    thousands = "." if decimal == "," else ","
+    d, t = re.escape(decimal), re.escape(thousands)
+    shape = re.compile(rf"(?:\d+|\d{{1,3}}(?:{t}\d{{2,3}})*{t}\d{{3}}|\d{{1,3}}(?:[' ]\d{{3}})+)(?:{d}\d+)?")
+
+    def convert(digits: str) -> float:
+        if not shape.fullmatch(digits):
+            return math.nan
+        return float(re.sub(rf"[{t}' ]", "", digits).replace(decimal, "."))
+
+    return convert
+
+
+def _number(column: Column, _: pd.Timestamp) -> Values:
+    typed = [isinstance(value, int | float) and not isinstance(value, bool) for value in column.unique]
+    pairs = zip(typed, column.texts, strict=True)
+    money = [None if number or _SCIENTIFIC.fullmatch(text) else _money(text) for number, text in pairs]
+    signs = [found.decimal if found else "" for found in money]
+    decimal, notes = _decide_decimal(column, signs)
+
+    currencies = sorted({found.currency for found in money if found and found.currency})
+    if len(currencies) > 1:
+        firsts = [row for c in currencies for row in column.rows(bool(m and m.currency == c) for m in money)[:1]]
+        raise FileProblem(
+            column.file,
+            f"the amounts are in more than one currency, {' and '.join(currencies)}",
+            column=column.theirs,
+            rows=firsts,
+            remedy="convert them to one currency, or export one file for each",
+        )
+    convert = _to_number(decimal)
+    wrong = column.reason("is not a number", "correct these cells, or map another column")
+    values = np.full(len(money), np.nan)
+    for i, found in enumerate(money):
+        if found:
+            values[i] = convert(found.digits) * (-1 if found.negative else 1)
+        elif typed[i] or _SCIENTIFIC.fullmatch(column.texts[i]):
+            values[i] = float(column.texts[i].replace(",", "."))
+    values[~np.isfinite(values)] = np.nan
+    reasons: list[Reason | None] = [wrong if math.isnan(value) else None for value in values]
+    return Values(values, _limits(column, values, reasons), notes, currencies[0] if currencies else None)
+
+
+def _decide_decimal(column: Column, signs: list[str]) -> tuple[str, tuple[str, ...]]:
+    if column.hint in ("decimal comma", "decimal point"):
+        return "," if column.hint == "decimal comma" else ".", ()
+    comma, point = "," in signs, "." in signs
+    if comma and point:
+        firsts = [row for sign in ",." for row in column.rows(s == sign for s in signs)[:1]]
+        raise FileProblem(
+            column.file,
+            "some numbers have a decimal comma and others a decimal point",
+            column=column.theirs,
+            rows=firsts,
+            remedy=f"write them in one way, or say which is right and have the others set aside: "
+            f"{column.say('decimal comma', 'decimal point')}",
+        )
+    if "either" not in signs or comma or point:
+        grouped = "either" in signs and f"{column.theirs}: the decimal sign is {',' if comma else '.'}"
+        return "," if comma else ".", (grouped,) if grouped else ()
+    raise column.problem(
+        "every number with a separator can be read as thousands or as a decimal",
+        (sign == "either" for sign in signs),
+        f"say which it is: {column.say('decimal comma', 'decimal point')}",
+    )
+
+
+def _limits(column: Column, values: Array, reasons: list[Reason | None]) -> list[Reason | None]:
+    field = column.field
+    if field.type == "integer":
+        broken = column.reason("is not a whole number", "map a column of whole numbers")
+        reasons = [reason or (broken if value % 1 else None) for value, reason in zip(values, reasons, strict=True)]
+    if isinstance(field.minimum, int | float):
+        low = column.reason(f"is below {field.minimum}", "correct these cells, or map another column")
+        if field.name.startswith("amount"):
+            text = "is negative: a return or refund"
+            low = column.reason(text, "if the export writes sales as negative amounts, turn their sign around")
+        reasons = [low if value < field.minimum else reason for value, reason in zip(values, reasons, strict=True)]
+    if isinstance(field.maximum, int | float):
+        high = column.reason(f"is above {field.maximum}", "correct these cells, or map another column")
+        reasons = [high if value > field.maximum else reason for value, reason in zip(values, reasons, strict=True)]
+    return reasons
+
+
+class _Moment(NamedTuple):
+    """A date as written: two numbers whose order may be open (``mark`` is what stands between them), and the rest."""
+
+    year: int
+    first: int
+    second: int
+    seconds: int
+    offset: int | None  # minutes east of UTC
+    mark: str  # "" if first is the month
+
+
+def _clock(
+    hour: str | None, minute: str, second: str | None, half: str | None, zone: str | None
+) -> tuple[int, int | None]:
+    if hour is None:
+        return 0, None
+    hours = int(hour) % 12 + 12 * (half in ("p", "P")) if half else int(hour)
+    if hours > 23 or int(minute) > 59 or (half and not 1 <= int(hour) <= 12):
+        raise ValueError("no such time of day")
+    offset = None
+    if zone:
+        digits = zone.lstrip("+-").replace(":", "").ljust(4, "0")
+        minutes = 0 if zone[0] not in "+-" else int(digits[:2]) * 60 + int(digits[2:])
+        offset = -minutes if zone[0] == "-" else minutes
+    return hours * 3600 + int(minute) * 60 + int(second or 0), offset
+
+
+def _year(text: str) -> int:
+    """A year of four digits, or of two (1969 to 2068, as POSIX has it)."""
+    return int(text) if len(text) == 4 else int(text) + (2000 if int(text) < 69 else 1900)
+
+
+def _month(name: str) -> int:
+    name = name.lower()
+    if not _MONTH.fullmatch(name):
+        raise ValueError("no such month")
+    return _MONTHS.index(name[:3]) + 1
+
+
+def _moment(text: str) -> _Moment | None:
+    try:
+        if match := _YEAR_FIRST.fullmatch(text):
+            year, _, month, day, *clock = match.groups()
+            return _Moment(int(year), int(month), int(day), *_clock(*clock), mark="")
+        if match := _YEAR_LAST.fullmatch(text):
+            first, mark, second, year, *clock = match.groups()
+            return _Moment(_year(year), int(first), int(second), *_clock(*clock), mark=mark)
+        if match := _NAMED_DAY.fullmatch(text):
+            day, name, year, *clock = match.groups()
+            return _Moment(_year(year), _month(name), int(day), *_clock(*clock), mark="")
+        if match := _NAMED_MONTH.fullmatch(text):
+            name, day, year, *clock = match.groups()
+            return _Moment(_year(year), _month(name), int(day), *_clock(*clock), mark="")
+        if match := _DIGITS_DATE.fullmatch(text):
+            year, month, day, hour, minute, second = match.groups()
+            return _Moment(int(year), int(month), int(day), *_clock(hour, minute, second, None, None), mark="")
+    except ValueError:
+        return None
+    return None
+
+
+_NOWHEN = _Moment(0, 0, 0, 0, None, "")
+
+
+def _date(column: Column, today: pd.Timestamp) -> Values:
+    counted: dict[str, Array] = {name: np.zeros(len(column.unique), bool) for name in ("serial", "epoch", "cell")}
+    stamps = np.full(len(column.unique), np.datetime64("NaT"), "datetime64[s]")
+    moments = [_NOWHEN] * len(column.unique)
+    for i, (value, text) in enumerate(zip(column.unique, column.texts, strict=True)):
+        if isinstance(value, datetime.date):
+            stamps[i], counted["cell"][i] = np.datetime64(value).astype("datetime64[s]"), True
+        elif _SERIAL.fullmatch(text):
+            past = round(float(text.replace(",", ".")) * 86400)
+            stamps[i], counted["serial"][i] = np.datetime64("1899-12-30", "s") + np.timedelta64(past, "s"), True
+        elif _EPOCH.fullmatch(text):
+            stamps[i], counted["epoch"][i] = np.datetime64(int(text[:10]), "s"), True
+        else:
+            moments[i] = _moment(text) or _NOWHEN
+    first, second = (np.array([getattr(m, part) for m in moments], dtype=int) for part in ("first", "second"))
+    marks = np.array([m.mark for m in moments], dtype=object)
+    day_first, notes = _decide_order(column, first, second, marks)
+    swap = (marks != "") & day_first
+    month, day = np.where(swap, second, first), np.where(swap, first, second)
+    year = np.array([m.year for m in moments], dtype=int)
+    offsets = np.array([np.nan if m.offset is None else m.offset for m in moments])
+
+    known = (year > 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    months: Array = (np.where(known, year, 1970) - 1970) * 12 + np.where(known, month, 1) - 1
+    midnights: Array = months.astype("datetime64[M]").astype("datetime64[D]") + np.where(known, day, 1) - 1
+    known = known & (midnights.astype("datetime64[M]").astype(int) == months)
+    seconds = np.array([m.seconds for m in moments]) - 60 * np.nan_to_num(offsets).astype(int)
+    stamps[known] = (midnights.astype("datetime64[s]") + seconds)[known]
+
+    zoned = known & ~np.isnan(offsets)
+    if zoned.any():
+        notes.append(
+            f"{column.theirs} carries time zones: converted to UTC, and moments without a zone are taken as UTC"
+        )
+    if counted["serial"].any():
+        notes.append(f"{column.theirs} holds day numbers as Excel counts them: read as dates")
+    if counted["epoch"].any():
+        notes.append(f"{column.theirs} holds seconds since 1970 (Unix time): read as moments in UTC")
+
+    export = "export dates as 2024-01-31, or map another column"
+    wrong = column.reason("is not a date", export)
+    early = column.reason(f"is before {EARLIEST.year}, a placeholder rather than a date", export)
+    late = column.reason("is in the future", "correct the dates, or the clock of this computer")
+    tomorrow = np.datetime64(today.normalize() + pd.Timedelta(days=1), "s")
+    reasons: list[Reason | None] = [None] * len(stamps)
+    tests = (
+        (np.isnat(stamps), wrong),
+        (stamps < np.datetime64(EARLIEST, "s"), early),
+        ((stamps >= tomorrow) & column.field.required, late),
+    )
+    for which, reason in tests:
+        for i in which.nonzero()[0].tolist():
+            reasons[i] = reason
+    if column.field.type == "date":
+        stamps = stamps.astype("datetime64[D]").astype("datetime64[s]")
+    return Values(stamps, reasons, tuple(notes))
+
+
+def _decide_order(column: Column, first: Array, second: Array, marks: Array) -> tuple[bool, list[str]]:
+    """Whether the day stands before the month where the year comes last."""
+    if column.hint in ("day first", "month first"):
+        return column.hint == "day first", []
+    written = (marks != "") & (first >= 1) & (second >= 1)
+    days, months = written & (first > 12) & (second <= 12), written & (second > 12) & (first <= 12)
+    open_ = written & (first <= 12) & (second <= 12) & (first != second)
+    if days.any() and months.any():
+        raise FileProblem(
+            column.file,
+            "some dates have the day first and others the month",
+            column=column.theirs,
+            rows=column.rows(days)[:1] + column.rows(months)[:1],
+            remedy=f"write them in one way, or say which is right and have the others set aside: "
+            f"{column.say('day first', 'month first')}",
+        )
+    if open_.any() and not days.any() and not months.any():
+        if (marks[open_] == ".").all():
+            return True, [f"{column.theirs} is read day first, as dates with full stops are written"]
+        raise column.problem(
+            "every date can be read with the day first or with the month first",
+            open_,
+            f"say which it is: {column.say('day first', 'month first')}",
+        )
+    if not open_.any():
+        return bool(days.any()), []
+    order, proof = ("day", days) if days.any() else ("month", months)
+    line, value = column.rows(proof)[0]
+    return order == "day", [f"{column.theirs} is read {order} first, as line {line} proves: {value!r}"]
+
+
+_READERS: dict[str, Callable[[Column, pd.Timestamp], Values]] = {
+    "string": _text,
+    "integer": _number,
+    "number": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _date,
+}

@@ -1,0 +1,56 @@
+"""Make everything in datasets/ that is made: the default company, CDNOW, and the data dictionary.
+
+Run it after a change to the simulator or to datasets/datapackage.json::
+
+    python tools/make_datasets.py            # into datasets/
+    python tools/make_datasets.py --out DIR  # elsewhere, to compare
+
+The same code makes the same bytes. CDNOW is taken from the file that the package lifetimes carries (the tests' extra).
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+
+from crkit import company, datasets
+
+
+def write_csv(frame: pd.DataFrame, table: str, path: Path) -> None:
+    """Write one table as its schema says: dates as 2024-01-31, moments as 2024-01-31T09:30:00, nothing for missing."""
+    text = frame[[field.name for field in datasets.fields(table)]].copy()
+    for field in datasets.fields(table):
+        if field.type in ("date", "datetime"):
+            pattern = "%Y-%m-%d" if field.type == "date" else "%Y-%m-%dT%H:%M:%S"
+            text[field.name] = text[field.name].dt.strftime(pattern)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
+
+
+def cdnow() -> pd.DataFrame:
+    """The one-tenth sample of CDNOW, from the file in the package lifetimes (which need not be imported)."""
+    package = importlib.util.find_spec("lifetimes")
+    if package is None or package.origin is None:
+        raise SystemExit("CDNOW is taken from the package lifetimes, which is not installed: pip install 'crkit[test]'")
+    names = ["master_id", "customer_id", "ordered_at", "units", "amount_usd"]
+    source = Path(package.origin).parent / "datasets" / "CDNOW_sample.txt"
+    frame = pd.read_csv(source, sep=r"\s+", header=None, names=names)
+    frame["ordered_at"] = pd.to_datetime(frame["ordered_at"], format="%Y%m%d")
+    return frame
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Write the CSV files and the dictionary below ``--out``."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=datasets.data_dir(), help="where to write (datasets/)")
+    out: Path = parser.parse_args(arguments).out
+    for table, frame in {**company.simulate().tables, "cdnow": cdnow()}.items():
+        write_csv(frame, table, out / datasets.path_of(table))
+    (out / "README.md").write_text(datasets.data_dictionary(), encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
