@@ -1,0 +1,901 @@
+"""Lifetime value: how long customers stay, how often they buy, and what they spend.
+
+Three models, each fitted by maximum likelihood on the logarithms of its parameters, with analytic gradient and Hessian:
+
+* **BG/NBD** (Fader, Hardie and Lee 2005) for customers who may leave without saying so. While alive, a customer buys
+  at random (Poisson) at a rate of their own; after each purchase they leave with a probability of their own. Rates
+  follow a gamma distribution (shape ``r``, rate ``alpha``), drop-out probabilities a beta distribution (``a``, ``b``),
+  independently of each other. Nobody leaves before the first repeat purchase, so such a customer is "alive".
+* **gamma-gamma** (Fader, Hardie and Lee 2005; Fader and Hardie 2013) for the money per purchase: purchases of one
+  customer vary around that customer's mean (gamma, shape ``p``), means vary between customers (``q``, ``v``), and spend
+  does not depend on how often somebody buys.
+* **sBG**, shifted beta-geometric (Fader and Hardie 2007), for contracts: at each renewal a customer leaves with a
+  probability of their own, which follows a beta distribution (``alpha``, ``beta``).
+
+All intervals describe sampling error under the model. They do not cover that the model is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+DAYS_PER_MONTH = 365.25 / 12
+PERIODS_PER_MONTH = {"D": DAYS_PER_MONTH, "W": DAYS_PER_MONTH / 7, "h": DAYS_PER_MONTH * 24}
+"""How many time units of `crkit.segments.rfm_summary` make an average month."""
+
+_LOG_LIMIT = 18.0
+
+
+class DataError(ValueError):
+    """The table cannot be used as it is; the message names the column and the remedy."""
+
+
+class ConvergenceError(ValueError):
+    """The data do not determine the model's parameters."""
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Reading and checking the input
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _columns(table: Any, names: tuple[str, ...]) -> list[Floats]:
+    """The named columns of any data frame as arrays of floats."""
+    if isinstance(table, pd.DataFrame):
+        missing = [name for name in names if name not in table.columns]
+        frame: Any = table
+    else:
+        lazy = nw.from_native(table).lazy()
+        missing = [name for name in names if name not in lazy.collect_schema().names()]
+        frame = None if missing else lazy.select(*names).collect()
+    if missing:
+        raise DataError(f"the summary has no column {missing[0]!r}; make it with crkit.segments.rfm_summary(orders)")
+    return [np.asarray(frame[name].to_numpy(), dtype=np.float64) for name in names]
+
+
+def _refuse(wrong: npt.NDArray[np.bool_], name: str, what: str, remedy: str) -> None:
+    """Raise a `DataError` that names the column, the first rows and the remedy, if any row is wrong."""
+    if wrong.any():
+        rows = np.flatnonzero(wrong)
+        first = ", ".join(str(i) for i in rows[:3])
+        raise DataError(f"{name} {what} in {len(rows)} row(s), first at row {first} (counted from 0); {remedy}")
+
+
+def _history(frequency: Any, recency: Any, T: Any) -> tuple[Floats, Floats, Floats]:  # noqa: N803  # the field's term
+    """Purchase histories as three checked arrays of equal shape."""
+    try:
+        x, t_x, age = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (frequency, recency, T)))
+    except (TypeError, ValueError) as error:
+        raise DataError("frequency, recency and T must be numbers, or arrays of equal length") from error
+    remake = "make the summary with crkit.segments.rfm_summary(orders)"
+    for name, v in (("frequency", x), ("recency", t_x), ("T", age)):
+        _refuse(~np.isfinite(v).ravel(), name, "is missing or not a finite number", remake)
+        _refuse((v < 0).ravel(), name, "is negative", remake)
+    _refuse((x != np.floor(x)).ravel(), "frequency", "is not a whole number", "count repeat purchase days")
+    _refuse((t_x > age).ravel(), "recency", "is larger than T", "recency is the age at the last purchase, not days ago")
+    _refuse(((x == 0) & (t_x > 0)).ravel(), "recency", "is above 0 though frequency is 0", remake)
+    _refuse(((x > 0) & (t_x == 0)).ravel(), "recency", "is 0 though frequency is above 0", remake)
+    return x, t_x, age
+
+
+def _shaped(value: Floats) -> Any:
+    """A float for a single value, else the array."""
+    return float(value) if value.ndim == 0 else value
+
+
+def _positive(**parameters: float) -> None:
+    for name, value in parameters.items():
+        if not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} must be a positive number, not {value!r}")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Maximum likelihood on log-parameters
+# ---------------------------------------------------------------------------------------------------------------------
+
+Evaluation = tuple[float, Floats, Floats]
+"""Log-likelihood, its gradient and its Hessian."""
+
+
+class _Maximum(NamedTuple):
+    theta: Floats
+    log_likelihood: float
+    covariance: tuple[tuple[float, ...], ...]
+
+
+def _log_scale(theta: Floats, value: float, gradient: Floats, hessian: Floats) -> Evaluation:
+    """Turn derivatives with respect to parameters into derivatives with respect to their logarithms."""
+    first = theta * gradient
+    return value, first, theta[:, None] * hessian * theta[None, :] + np.diag(first)
+
+
+def _maximise(evaluate: Callable[[Floats], Evaluation], start: Floats, size: float, model: str, hint: str) -> _Maximum:
+    """Maximise a log-likelihood over log-parameters by a trust-region Newton method.
+
+    Args:
+        evaluate: gives log-likelihood, gradient and Hessian with respect to the log-parameters.
+        start: the log-parameters to begin with.
+        size: what the log-likelihood is divided by (the number of customers), so that tolerances mean the same.
+        model: its name, for the error.
+        hint: what the reader can do when the data do not determine the parameters.
+    """
+    from scipy import optimize
+
+    last: dict[bytes, Evaluation] = {}
+
+    def at(z: Floats) -> Evaluation:
+        key = z.tobytes()
+        if key not in last:
+            last.clear()
+            with np.errstate(all="ignore"):
+                value, gradient, hessian = evaluate(np.clip(z, -600, 600))
+            if not (math.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()):
+                value, gradient, hessian = -1e300, np.zeros_like(z), -np.eye(len(z))
+            last[key] = (-value / size, -gradient / size, -hessian / size)
+        return last[key]
+
+    found = optimize.minimize(
+        lambda z: at(z)[0],
+        start,
+        jac=lambda z: at(z)[1],
+        hess=lambda z: at(z)[2],
+        method="trust-exact",
+        options={"gtol": 1e-9, "maxiter": 300, "initial_trust_radius": 1.0, "max_trust_radius": 4.0},
+    )
+    value, gradient, hessian = at(found.x)
+    eigenvalues = np.linalg.eigvalsh(hessian)
+    settled = np.abs(gradient).max() < 1e-6 and eigenvalues[0] > 1e-9 and np.abs(found.x - start).max() < _LOG_LIMIT
+    if not settled:
+        at_end = ", ".join(f"{value:.3g}" for value in np.exp(np.clip(found.x, -600, 600)))
+        raise ConvergenceError(
+            f"the {model} model has no best fit for these data: the likelihood keeps rising as parameters run away "
+            f"(last values {at_end}). {hint}"
+        )
+    covariance = np.linalg.inv(hessian * size)
+    return _Maximum(np.exp(found.x), -value * size, tuple(tuple(map(float, row)) for row in covariance))
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """What the three fits share: standard errors and intervals from the observed information."""
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def _theta(self) -> Floats:
+        return np.array([getattr(self, name) for name in self._names])
+
+    def _covariance(self) -> Floats:
+        covariance = getattr(self, "log_covariance")  # noqa: B009  # a field of each subclass
+        if covariance is None:
+            raise ValueError("standard errors need a fit to data (for sBG: with n, the size of the cohort)")
+        return np.array(covariance)
+
+    @property
+    def standard_errors(self) -> pd.Series:
+        """Standard errors of the parameters, by name.
+
+        They come from the observed information of the log-parameters, brought to the natural scale by the delta method.
+        """
+        errors = self._theta() * np.sqrt(np.diag(self._covariance()))
+        return pd.Series(errors, index=list(self._names), name="standard_error")
+
+    def confidence_interval(self, level: float = 0.95) -> pd.DataFrame:
+        """Estimates with Wald intervals, which are symmetric for the log-parameters and so never cross zero.
+
+        Args:
+            level: the intervals' coverage in large samples.
+
+        Returns:
+            One row per parameter: ``estimate``, ``standard_error``, ``lower``, ``upper``.
+        """
+        z = _normal_quantile(level)
+        theta = self._theta()
+        spread = np.exp(z * np.sqrt(np.diag(self._covariance())))
+        return pd.DataFrame(
+            {
+                "estimate": theta,
+                "standard_error": self.standard_errors.to_numpy(),
+                "lower": theta / spread,
+                "upper": theta * spread,
+            },
+            index=pd.Index(self._names, name="parameter"),
+        )
+
+
+def _normal_quantile(level: float) -> float:
+    from scipy import special
+
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level!r}")
+    return float(special.ndtri((1 + level) / 2))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# BG/NBD: purchases of customers who may leave in silence
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _beta_nodes(a: float, b: float, n: int) -> tuple[Floats, Floats]:
+    """Gauss-Jacobi nodes and weights for the mean of a function under a beta(a, b) distribution (Golub and Welsch)."""
+    from scipy import linalg
+
+    k = np.arange(1, n, dtype=np.float64)
+    s = a + b - 2
+    diagonal = np.empty(n)
+    diagonal[0] = a / (a + b)
+    diagonal[1:] = 0.5 + 0.5 * (a - b) * s / ((2 * k + s) * (2 * k + s + 2))
+    square = np.empty(n - 1)
+    square[0] = a * b / ((a + b) ** 2 * (a + b + 1))
+    k = k[1:]
+    square[1:] = k * (k + a - 1) * (k + b - 1) * (k + s) / ((2 * k + s) ** 2 * ((2 * k + s) ** 2 - 1))
+    nodes, vectors = linalg.eigh_tridiagonal(diagonal, np.sqrt(square))
+    return np.clip(nodes, 0.0, 1.0), vectors[0] ** 2
+
+
+def _node_count(tau: float) -> int:
+    """How many nodes make the error of `_purchases_while_alive` about 1e-13.
+
+    The integrand's only singularity lies at -1/tau; the distance to it sets the speed of convergence.
+    """
+    z = 1 + 2 / max(tau, 1e-12)
+    return int(min(6 + math.ceil(16 / math.log(z + math.sqrt(z * z - 1))), 1500))
+
+
+def _purchases_while_alive(shape: Floats, scaled: Floats, a: float, b: Floats) -> Floats:
+    """Expected purchases of somebody now alive, with rate gamma(shape, 1) per scaled time and drop-out beta(a, b).
+
+    For a known drop-out probability p the expectation is (1 - (1 + p * time) ** -shape) / p. Its mean over p is taken
+    by Gauss-Jacobi quadrature, which unlike the closed form with a hypergeometric function has no singular
+    parameters (a = 1, or a + b + x = 1) and loses no digits to cancellation.
+    """
+    result = np.zeros_like(scaled)
+    groups, member = np.unique(np.stack([shape, b]), axis=1, return_inverse=True)
+    order = np.argsort(member, kind="stable")
+    ends = np.cumsum(np.bincount(member, minlength=groups.shape[1]))
+    for (shape_, b_), rows in zip(groups.T, np.split(order, ends[:-1]), strict=True):
+        tau = scaled[rows]
+        p, weight = _beta_nodes(a, b_, _node_count(float(tau.max())))
+        block = max(1, 2_000_000 // len(p))
+        for i in range(0, len(rows), block):
+            exponent = -shape_ * np.log1p(tau[i : i + block, None] * p)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                value = np.where(p > 0, -np.expm1(exponent) / p, shape_ * tau[i : i + block, None])
+            result[rows[i : i + block]] = value @ weight
+    return result
+
+
+@dataclass(frozen=True)
+class BgNbd(_Fit):
+    """A BG/NBD model, fitted by `fit_bg_nbd` or made from four parameters.
+
+    Times are in the unit of the summary it was fitted to: days, unless `crkit.segments.rfm_summary` was told otherwise.
+
+    Attributes:
+        r: shape of the gamma distribution of buying rates.
+        alpha: its rate, in time units; the mean buying rate while alive is ``r / alpha``.
+        a: first parameter of the beta distribution of drop-out probabilities.
+        b: its second parameter; the mean drop-out probability after a purchase is ``a / (a + b)``.
+        log_likelihood: at the maximum; None if the model was not fitted.
+        n_customers: how many customers it was fitted to.
+        log_covariance: covariance of the logarithms of r, alpha, a, b.
+
+    Example:
+        >>> model = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
+        >>> round(model.expected_purchases(39, frequency=2, recency=30.43, T=38.86), 3)
+        1.226
+    """
+
+    r: float
+    alpha: float
+    a: float
+    b: float
+    log_likelihood: float | None = None
+    n_customers: int | None = None
+    log_covariance: tuple[tuple[float, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        _positive(r=self.r, alpha=self.alpha, a=self.a, b=self.b)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return ("r", "alpha", "a", "b")
+
+    def probability_alive(self, frequency: Any, recency: Any, T: Any) -> Any:  # noqa: N803  # the field's term
+        """The probability that a customer is still alive at age T, given the purchases so far.
+
+        Args:
+            frequency: repeat purchase days, a number or an array.
+            recency: age at the last purchase.
+            T: age at the end of observation.
+
+        Returns:
+            A float or an array. It is 1 for customers without a repeat purchase: the model's assumption, not evidence.
+
+        Raises:
+            DataError: if a value is missing, negative, or recency exceeds T.
+        """
+        from scipy import special
+
+        x, t_x, age = _history(frequency, recency, T)
+        return _shaped(np.where(x > 0, special.expit(-self._log_odds_gone(x, t_x, age)), 1.0))
+
+    def _log_odds_gone(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        left = np.log(self.a) - np.log(self.b + np.maximum(x, 1) - 1)
+        return np.asarray(left + (self.r + x) * np.log1p((age - t_x) / (self.alpha + t_x)))
+
+    def expected_purchases(self, t: Any, frequency: Any, recency: Any, T: Any) -> Any:  # noqa: N803  # the field's term
+        """How many purchases to expect in the next t time units, given the purchases so far.
+
+        Args:
+            t: length of the period to come, in the summary's unit; a number or an array.
+            frequency: repeat purchase days.
+            recency: age at the last purchase.
+            T: age at the end of observation.
+
+        Returns:
+            A float or an array: Fader, Hardie and Lee (2005), equation 10.
+
+        Raises:
+            DataError: if a value is missing, negative, or recency exceeds T.
+
+        Example:
+            >>> model = BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426)
+            >>> model.expected_purchases(39, [0, 2], [0, 30.43], [38.86, 38.86]).round(3)
+            array([0.195, 1.226])
+        """
+        from scipy import special
+
+        x, t_x, age = _history(frequency, recency, T)
+        t, x, t_x, age = np.broadcast_arrays(_durations(t), x, t_x, age)
+        alive = np.where(x > 0, special.expit(-self._log_odds_gone(x, t_x, age)), 1.0)
+        flat = x.ravel()
+        scaled = (t / (self.alpha + age)).ravel()
+        while_alive = _purchases_while_alive(self.r + flat, scaled, self.a, self.b + flat)
+        return _shaped(alive * while_alive.reshape(x.shape))
+
+    def expected_repeat_purchases(self, t: Any) -> Any:
+        """How many repeat purchases to expect of a new customer by age t.
+
+        Args:
+            t: age in the summary's unit, a number or an array.
+
+        Returns:
+            A float or an array: Fader, Hardie and Lee (2005), equation 9.
+
+        Example:
+            >>> round(BgNbd(r=0.243, alpha=4.414, a=0.793, b=2.426).expected_repeat_purchases(39), 3)
+            1.197
+        """
+        age = _durations(t)
+        flat = age.ravel()
+        shape = np.full_like(flat, self.r)
+        value = _purchases_while_alive(shape, flat / self.alpha, self.a, np.full_like(flat, self.b))
+        return _shaped(value.reshape(age.shape))
+
+    def purchase_distribution(self, t: Any, most: int) -> Floats:
+        """How likely 0, 1, ..., ``most`` repeat purchases are for a new customer by age t.
+
+        Args:
+            t: age in the summary's unit, a number or an array.
+            most: the largest count.
+
+        Returns:
+            An array with ``most + 1`` columns, one row per age (no rows axis for a single age): Fader, Hardie and Lee
+            (2005), equation 8.
+        """
+        from scipy import special
+
+        age = _durations(t)[..., None]
+        n = np.arange(most + 1, dtype=np.float64)
+        share = age / (self.alpha + age)
+        log_bought = (
+            special.gammaln(self.r + n) - special.gammaln(self.r) - special.gammaln(n + 1)
+            + self.r * np.log1p(-share) + special.xlogy(n, share)
+        )  # fmt: skip
+        stayed = special.betaln(self.a, self.b + n) - special.betaln(self.a, self.b)
+        later = np.maximum(n, 1)
+        left = special.betaln(self.a + 1, self.b + later - 1) - special.betaln(self.a, self.b)
+        reached = special.betainc(later, self.r, share)
+        return np.asarray(np.exp(stayed + log_bought) + np.where(n > 0, np.exp(left) * reached, 0.0))
+
+    def lifetime_value(
+        self,
+        spend: GammaGamma,
+        frequency: Any,
+        recency: Any,
+        T: Any,  # noqa: N803  # the field's term
+        monetary_value: Any,
+        *,
+        months: int = 12,
+        annual_discount_rate: float = 0.1,
+        margin: float = 1.0,
+        unit: str = "D",
+    ) -> Any:
+        """The expected discounted margin of each customer over the coming months.
+
+        Purchases expected in each month are valued at the customer's expected spend times the margin, and discounted
+        from the end of the month. A month is 365.25 / 12 days. It is the value still to come: past orders do not count.
+
+        Args:
+            spend: the fitted gamma-gamma model.
+            frequency: repeat purchase days.
+            recency: age at the last purchase.
+            T: age at the end of observation.
+            monetary_value: mean money per repeat purchase day.
+            months: the horizon, a whole number of months.
+            annual_discount_rate: 0.1 means that money in a year is worth 1 / 1.1 of money now.
+            margin: the share of spend that is margin.
+            unit: the time unit of recency and T, as given to `crkit.segments.rfm_summary`: ``"D"``, ``"W"`` or ``"h"``.
+
+        Returns:
+            A float or an array, in the currency of ``monetary_value``.
+
+        Raises:
+            DataError: if a value is missing or impossible.
+            ValueError: if months, rate, margin or unit are.
+        """
+        purchases = self.discounted_purchases(
+            frequency, recency, T, months=months, annual_discount_rate=annual_discount_rate, unit=unit
+        )
+        if not (math.isfinite(margin) and margin > 0):
+            raise ValueError(f"margin must be a positive share of spend, such as 0.4, not {margin!r}")
+        return margin * purchases * spend.expected_spend(frequency, monetary_value)
+
+    def discounted_purchases(
+        self,
+        frequency: Any,
+        recency: Any,
+        T: Any,  # noqa: N803  # the field's term
+        *,
+        months: int = 12,
+        annual_discount_rate: float = 0.1,
+        unit: str = "D",
+    ) -> Any:
+        """Expected purchases in the coming months, each discounted from the end of its month; see `lifetime_value`."""
+        if unit not in PERIODS_PER_MONTH:
+            raise ValueError(f"unit must be one of {', '.join(PERIODS_PER_MONTH)}, not {unit!r}")
+        if isinstance(months, bool) or int(months) != months or months < 1:
+            raise ValueError(f"months must be a whole number of at least 1, not {months!r}")
+        if not (math.isfinite(annual_discount_rate) and annual_discount_rate >= 0):
+            raise ValueError(f"annual_discount_rate must be a share such as 0.1, not {annual_discount_rate!r}")
+        x, t_x, age = _history(frequency, recency, T)
+        month = np.arange(1, int(months) + 1)
+        ends = month * PERIODS_PER_MONTH[unit]
+        discount = (1 + annual_discount_rate) ** (-month / 12)
+        cumulative = self.expected_purchases(ends, x[..., None], t_x[..., None], age[..., None])
+        return _shaped(np.asarray(np.diff(cumulative, prepend=0.0, axis=-1) @ discount))
+
+
+def _durations(t: Any) -> Floats:
+    values = np.asarray(t, dtype=np.float64)
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise ValueError("t must be a length of time: finite and not negative")
+    return values
+
+
+class _Collapsed(NamedTuple):
+    """Equal purchase histories counted once, with the values on which special functions are needed."""
+
+    counts: Floats  # distinct frequencies
+    customers: Floats  # how many customers have each
+    weight: Floats  # of each distinct history
+    x: Floats
+    ages: Floats  # distinct T
+    age: npt.NDArray[np.intp]  # of each distinct history, an index into ages
+    lasts: Floats  # distinct recency
+    last: npt.NDArray[np.intp]
+
+
+def _collapse(x: Floats, t_x: Floats, age: Floats) -> _Collapsed:
+    counts, i = np.unique(x, return_inverse=True)
+    lasts, j = np.unique(t_x, return_inverse=True)
+    ages, k = np.unique(age, return_inverse=True)
+    key = (i * len(lasts) + j) * len(ages) + k
+    distinct, weight = np.unique(key, return_counts=True)
+    rest, k = np.divmod(distinct, len(ages))
+    i_, j = np.divmod(rest, len(lasts))
+    customers = np.bincount(i).astype(np.float64)
+    return _Collapsed(counts, customers, weight.astype(np.float64), counts[i_], ages, k, lasts, j)
+
+
+def _bg_nbd(z: Floats, data: _Collapsed) -> Evaluation:
+    """The BG/NBD log-likelihood with its derivatives, all with respect to the log-parameters."""
+    from scipy.special import digamma, expit, gammaln, polygamma
+
+    theta = np.exp(z)
+    r, alpha, a, b = theta
+    x, w, n = data.counts, data.customers, data.customers.sum()
+
+    def trigamma(v: Any) -> Any:
+        return polygamma(1, v)
+
+    value = float(
+        w @ (gammaln(r + x) - gammaln(r) + r * z[1])
+        + w @ (gammaln(a + b) - gammaln(b) + gammaln(b + x) - gammaln(a + b + x))
+    )
+    g, h = np.zeros(4), np.zeros((4, 4))
+    g[0] = w @ (digamma(r + x) - digamma(r) + z[1])
+    g[1] = n * r / alpha
+    both = digamma(a + b) - digamma(a + b + x)
+    g[2] = w @ both
+    g[3] = w @ (both + digamma(b + x) - digamma(b))
+    h[0, 0] = w @ (trigamma(r + x) - trigamma(r))
+    h[0, 1] = n / alpha
+    h[1, 1] = -n * r / alpha**2
+    both = trigamma(a + b) - trigamma(a + b + x)
+    h[2, 2] = h[2, 3] = w @ both
+    h[3, 3] = w @ (both + trigamma(b + x) - trigamma(b))
+
+    # Each history adds log(alive + gone) = log_alive + log(1 + exp(u)), u being the log-odds of having left.
+    x, w = data.x, data.weight
+    shape = r + x
+    log_age, inverse_age = np.log(alpha + data.ages)[data.age], (1 / (alpha + data.ages))[data.age]
+    log_last, inverse_last = np.log(alpha + data.lasts)[data.last], (1 / (alpha + data.lasts))[data.last]
+    stays = b + np.maximum(x, 1) - 1
+    repeat = x > 0
+    u = np.where(repeat, z[2] - np.log(stays) + shape * (log_age - log_last), -np.inf)
+    gone = expit(u)
+    value += float(w @ (np.logaddexp(0, u) - shape * log_age))
+    slope = np.stack(
+        [log_age - log_last, shape * (inverse_age - inverse_last), np.full_like(x, 1 / a), -1 / stays]
+    )  # of u
+    wg = w * gone
+    g += slope @ wg
+    g[0] -= w @ log_age
+    g[1] -= w @ (shape * inverse_age)
+    h += (slope * (wg * (1 - gone))) @ slope.T
+    h[0, 1] += wg @ (inverse_age - inverse_last) - w @ inverse_age
+    h[1, 1] += wg @ (shape * (inverse_last**2 - inverse_age**2)) + w @ (shape * inverse_age**2)
+    h[2, 2] -= wg.sum() / a**2
+    h[3, 3] += wg @ (1 / stays**2)
+    h = np.triu(h) + np.triu(h, 1).T
+    return _log_scale(theta, value, g, h)
+
+
+def fit_bg_nbd(summary: Any) -> BgNbd:
+    """Fit the BG/NBD model of Fader, Hardie and Lee (2005) by maximum likelihood.
+
+    Args:
+        summary: one row per customer with ``frequency``, ``recency`` and ``T``, as `crkit.segments.rfm_summary` makes
+            it, in any data frame. All times in one unit.
+
+    Returns:
+        The fitted model. Equal histories are counted once with their weight, which changes speed and nothing else.
+
+    Raises:
+        DataError: if a column or value is missing or impossible, or nobody bought twice.
+        ConvergenceError: if the likelihood has no maximum, as happens with few customers, or when customers hardly
+            differ in buying rate or in drop-out.
+
+    Example:
+        >>> import pandas as pd
+        >>> summary = pd.DataFrame({
+        ...     "frequency": [0, 0, 0, 1, 1, 2, 3, 6, 9, 0, 4, 2],
+        ...     "recency": [0, 0, 0, 5, 20, 16, 30, 28, 37, 0, 11, 8],
+        ...     "T": [38, 30, 39, 38, 35, 36, 37, 39, 38, 33, 36, 38],
+        ... })
+        >>> fit_bg_nbd(summary).n_customers
+        12
+    """
+    x, t_x, age = _history(*_columns(summary, ("frequency", "recency", "T")))
+    if len(x) < 2:
+        raise DataError(f"the BG/NBD model describes how customers differ; it needs at least 2 of them, not {len(x)}")
+    if not x.any():
+        raise DataError("frequency is 0 in every row: nobody bought twice, so neither rates nor drop-out can be seen")
+    scale = float(age.max())
+    start = np.log([1.0, scale / max(float(x.mean()), 0.1), 1.0, 3.0])
+    data = _collapse(x, t_x, age)
+    hint = (
+        "Use more customers or a longer period. If a is tiny, the data show no drop-out; if a and b are huge, "
+        "customers do not differ in it; if r and alpha are huge, they do not differ in buying rate."
+    )
+    best = _maximise(lambda z: _bg_nbd(z, data), start, len(x), "BG/NBD", hint)
+    r, alpha, a, b = map(float, best.theta)
+    return BgNbd(r, alpha, a, b, best.log_likelihood, len(x), best.covariance)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Gamma-gamma: money per purchase
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GammaGamma(_Fit):
+    """A gamma-gamma model of money per purchase, fitted by `fit_gamma_gamma` or made from three parameters.
+
+    Attributes:
+        p: shape of one customer's purchases around their own mean.
+        q: shape of the distribution between customers.
+        v: its scale, in money; the mean over customers is ``p * v / (q - 1)`` if q exceeds 1.
+        log_likelihood: at the maximum; None if the model was not fitted.
+        n_customers: how many customers it was fitted to (those with a repeat purchase).
+        log_covariance: covariance of the logarithms of p, q, v.
+
+    Example:
+        >>> round(GammaGamma(p=6.25, q=3.74, v=15.44).expected_spend(frequency=1, monetary_value=22.35), 2)
+        26.27
+    """
+
+    p: float
+    q: float
+    v: float
+    log_likelihood: float | None = None
+    n_customers: int | None = None
+    log_covariance: tuple[tuple[float, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        _positive(p=self.p, q=self.q, v=self.v)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return ("p", "q", "v")
+
+    @property
+    def mean_spend(self) -> float:
+        """The mean over customers of their mean spend per purchase.
+
+        Raises:
+            ValueError: if q is at most 1, because then the distribution's tail is so heavy that it has no mean.
+        """
+        if self.q <= 1:
+            raise ValueError(f"q is {self.q:.3g}; at 1 or below, spend has no finite mean over customers")
+        return self.p * self.v / (self.q - 1)
+
+    def expected_spend(self, frequency: Any, monetary_value: Any) -> Any:
+        """A customer's expected spend per purchase, given the repeat purchases so far.
+
+        It is a weighted mean of the customer's own mean and the mean over customers; the more purchases, the more the
+        own mean counts. Customers without a repeat purchase get the mean over customers.
+
+        Args:
+            frequency: repeat purchase days, a number or an array.
+            monetary_value: their mean money.
+
+        Returns:
+            A float or an array: Fader and Hardie (2013), equation 5.
+
+        Raises:
+            DataError: if a value is missing or impossible.
+            ValueError: if the mean over customers is needed and does not exist (q at most 1).
+        """
+        x, m = _spend(frequency, monetary_value)
+        own = x > 0
+        safe = np.where(own, x, 1.0)
+        shrunk = self.p * (self.v + safe * m) / (self.p * safe + self.q - 1)
+        _refuse((own & (self.p * safe + self.q <= 1)).ravel(), "p and q", "leave the mean infinite", "use more data")
+        return _shaped(shrunk if own.all() else np.where(own, shrunk, self.mean_spend))
+
+
+def _spend(frequency: Any, monetary_value: Any) -> tuple[Floats, Floats]:
+    x, m = np.broadcast_arrays(*(np.asarray(v, dtype=np.float64) for v in (frequency, monetary_value)))
+    remake = "make the summary with crkit.segments.rfm_summary(orders)"
+    for name, v in (("frequency", x), ("monetary_value", m)):
+        _refuse(~np.isfinite(v).ravel(), name, "is missing or not a finite number", remake)
+        _refuse((v < 0).ravel(), name, "is negative", "net or set aside returns before the summary")
+    return x, m
+
+
+def _gamma_gamma(z: Floats, x: Floats, m: Floats, counts: Floats, member: npt.NDArray[np.intp]) -> Evaluation:
+    """The gamma-gamma log-likelihood with its derivatives, all with respect to the log-parameters."""
+    from scipy.special import digamma, gammaln, polygamma
+
+    theta = np.exp(z)
+    p, q, v = theta
+    n = len(x)
+    px = p * counts
+    customers = np.bincount(member).astype(np.float64)
+    total = v + x * m
+    log_total = np.log(total)
+    shape = p * x + q
+    value = float(
+        customers @ (gammaln(px + q) - gammaln(px)) + n * (q * z[2] - gammaln(q))
+        + p * (x @ np.log(x * m)) - np.log(m).sum() - shape @ log_total
+    )  # fmt: skip
+    all_, own = digamma(px + q), digamma(px)
+    weighted = customers * counts
+    g = np.array(
+        [
+            weighted @ (all_ - own) + x @ (np.log(x * m) - log_total),
+            customers @ all_ - n * digamma(q) + n * z[2] - log_total.sum(),
+            n * q / v - (shape / total).sum(),
+        ]
+    )
+    all_, own = polygamma(1, px + q), polygamma(1, px)
+    pq = weighted @ all_
+    pv = -(x / total).sum()
+    qv = n / v - (1 / total).sum()
+    h = np.array(
+        [
+            [(weighted * counts) @ (all_ - own), pq, pv],
+            [pq, customers @ all_ - n * polygamma(1, q), qv],
+            [pv, qv, -n * q / v**2 + (shape / total**2).sum()],
+        ]
+    )
+    return _log_scale(theta, value, g, h)
+
+
+def fit_gamma_gamma(summary: Any) -> GammaGamma:
+    """Fit the gamma-gamma model of spend by maximum likelihood.
+
+    Only customers with a repeat purchase count. The model assumes that spend does not depend on frequency: look at
+    their correlation first.
+
+    Args:
+        summary: one row per customer with ``frequency`` and ``monetary_value``, in any data frame.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        DataError: if a column or value is missing or impossible, nobody bought twice, or a mean spend is 0.
+        ConvergenceError: if the likelihood has no maximum, as when all customers spend the same.
+    """
+    x, m = _spend(*_columns(summary, ("frequency", "monetary_value")))
+    _refuse(
+        (x > 0) & (m == 0),
+        "monetary_value",
+        "is 0 though frequency is above 0",
+        "the model needs positive spend: leave these customers out, summary[summary.monetary_value > 0]",
+    )
+    x, m = x[x > 0], m[x > 0]
+    if len(x) < 2:
+        raise DataError(f"the gamma-gamma model needs at least 2 customers with a repeat purchase, not {len(x)}")
+    counts, member = np.unique(x, return_inverse=True)
+    mean = float(m.mean())
+    best = _maximise(
+        lambda z: _gamma_gamma(z, x, m / mean, counts, member),
+        np.log([2.0, 3.0, 1.0]),
+        len(x),
+        "gamma-gamma",
+        "Use more customers; if p or q is huge, customers or their purchases hardly differ in money.",
+    )
+    p, q, v = map(float, best.theta)
+    return GammaGamma(p, q, v * mean, best.log_likelihood - len(x) * math.log(mean), len(x), best.covariance)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# sBG: contracts
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sbg(_Fit):
+    """A shifted beta-geometric model of contracts, fitted by `fit_sbg` or made from two parameters.
+
+    Attributes:
+        alpha: first parameter of the beta distribution of the probability to leave at a renewal.
+        beta: its second parameter; at the first renewal a share ``alpha / (alpha + beta)`` leaves.
+        log_likelihood: at the maximum: of all n customers if n was given, else per customer; None if not fitted.
+        n_customers: how many customers there were at the start, if given.
+        log_covariance: covariance of the logarithms of alpha and beta; None without n.
+
+    Example:
+        >>> Sbg(alpha=0.704, beta=1.182).survival([0, 1, 2]).round(3)
+        array([1.   , 0.627, 0.474])
+    """
+
+    alpha: float
+    beta: float
+    log_likelihood: float | None = None
+    n_customers: int | None = None
+    log_covariance: tuple[tuple[float, ...], ...] | None = None
+
+    def __post_init__(self) -> None:
+        _positive(alpha=self.alpha, beta=self.beta)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return ("alpha", "beta")
+
+    def survival(self, renewals: Any) -> Any:
+        """The expected share still subscribed after this many renewals (0 gives 1)."""
+        from scipy import special
+
+        t = _durations(renewals)
+        return _shaped(np.exp(special.betaln(self.alpha, self.beta + t) - special.betaln(self.alpha, self.beta)))
+
+    def retention(self, renewal: Any) -> Any:
+        """The expected share of those up for their ``renewal``-th renewal (1 is the first) who stay.
+
+        It rises with tenure only because those likely to leave have left: nobody's own probability changes.
+        """
+        t = _durations(renewal)
+        if (t < 1).any():
+            raise ValueError("renewal counts from 1")
+        return _shaped((self.beta + t - 1) / (self.alpha + self.beta + t - 1))
+
+    def residual_lifetime(self, renewals: Any, discount_rate: float) -> Any:
+        """Discounted expected residual lifetime (DERL), in contract periods, of somebody about to renew.
+
+        The customer has renewed ``renewals - 1`` times and stands just before renewal number ``renewals``, so the first
+        payment counted is that renewal, if it comes, undiscounted: Fader and Hardie (2010), equation 6.
+
+        Args:
+            renewals: number of the renewal to come, from 1.
+            discount_rate: per contract period, above 0.
+
+        Returns:
+            A float or an array.
+        """
+        from scipy import special
+
+        n = _durations(renewals)
+        if (n < 1).any():
+            raise ValueError("renewals counts from 1")
+        if not (math.isfinite(discount_rate) and discount_rate > 0):
+            raise ValueError(f"discount_rate must be a positive share such as 0.1, not {discount_rate!r}")
+        c = self.alpha + self.beta + n
+        series = special.hyp2f1(1.0, self.beta + n, c, 1 / (1 + discount_rate))
+        return _shaped((self.beta + n - 1) / (c - 1) * series)
+
+
+def _sbg(z: Floats, alive: Floats) -> Evaluation:
+    """The sBG log-likelihood with its derivatives, all with respect to the log-parameters."""
+    alpha, beta = theta = np.exp(z)
+    left = alive[:-1] - alive[1:]
+    t = np.arange(len(left), dtype=np.float64)
+    stay, total = beta + t, alpha + beta + t
+    # At each renewal: of those still there, a share alpha / total leaves and stay / total stays.
+    value = float(left.sum() * z[0] + alive[1:] @ np.log(stay) - alive[:-1] @ np.log(total))
+    both = alive[:-1] @ (1 / total)
+    g = np.array([left.sum() / alpha - both, alive[1:] @ (1 / stay) - both])
+    both = alive[:-1] @ (1 / total**2)
+    h = np.array([[both - left.sum() / alpha**2, both], [both, both - alive[1:] @ (1 / stay**2)]])
+    return _log_scale(theta, value, g, h)
+
+
+def fit_sbg(survival: Any, n: int | None = None) -> Sbg:
+    """Fit the shifted beta-geometric model of Fader and Hardie (2007) to a survival curve.
+
+    Args:
+        survival: the share of a cohort still subscribed at each renewal, starting with 1 (everybody, before the first).
+        n: how many customers the cohort had; needed for standard errors, without effect on the estimates.
+
+    Returns:
+        The fitted model.
+
+    Raises:
+        DataError: if the curve does not start with 1, rises, leaves 0 to 1, or is too short.
+        ConvergenceError: if no drop-out, or none beyond pure chance, can be seen.
+
+    Example:
+        >>> fit = fit_sbg([1, 0.631, 0.468, 0.382, 0.326, 0.289, 0.262, 0.241])
+        >>> round(fit.alpha, 4), round(fit.beta, 4)
+        (0.7041, 1.182)
+    """
+    alive = np.asarray(survival, dtype=np.float64)
+    if alive.ndim != 1 or len(alive) < 3:
+        raise DataError("survival must be a list of at least 3 shares: 1, then the share left after each renewal")
+    _refuse(~np.isfinite(alive), "survival", "is missing or not a finite number", "give one share per renewal")
+    if alive[0] != 1:
+        remedy = "divide percentages by 100" if alive[0] == 100 else "put 1 before the share after the first renewal"
+        raise DataError(f"survival must start with 1, not {alive[0]:g}: {remedy}")
+    _refuse((alive < 0) | (alive > 1), "survival", "is not a share from 0 to 1", "divide percentages by 100")
+    _refuse(np.diff(alive, prepend=1.0) > 0, "survival", "rises", "it counts the first cohort only, without newcomers")
+    if n is not None and (isinstance(n, bool) or int(n) != n or n < 1):
+        raise ValueError(f"n must be the number of customers in the cohort, not {n!r}")
+    if alive[-1] == 1 or alive[1] == 0:
+        what = "nobody left" if alive[-1] == 1 else "everybody left at the first renewal"
+        raise ConvergenceError(f"{what}: the sBG model needs some who stay and some who leave")
+    size = float(n or 1)
+    best = _maximise(
+        lambda z: _sbg(z, alive * size),
+        np.zeros(2),
+        size,
+        "sBG",
+        "If alpha and beta are huge, retention does not rise with tenure, and a constant share is all there is to see.",
+    )
+    alpha, beta = map(float, best.theta)
+    return Sbg(alpha, beta, best.log_likelihood, n, best.covariance if n else None)
