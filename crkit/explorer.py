@@ -19,6 +19,7 @@ from crkit.figures import Figure
 
 HEADLESS = "CRKIT_HEADLESS"
 _STALE = "crkit-stale"
+_UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 
 
 class Explorer:
@@ -35,7 +36,9 @@ class Explorer:
         self._draw = draw
         self.controls = controls
         self.error: Exception | None = None
-        self._picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", height="auto"))
+        self._picture = widgets.Image(
+            format="png", layout=widgets.Layout(max_width="100%", height="auto", align_self="flex-start")
+        )
         self._line = widgets.HTML()
         self._warning = widgets.HTML()
         bar = widgets.HBox(
@@ -87,8 +90,9 @@ class Explorer:
 
     def _show(self, png: bytes, alt: str) -> None:
         self._picture.value = png
-        self._picture.tooltip = alt
-        self._line.value = f'<div role="status" aria-live="polite">{html.escape(self.sentence)}</div>'
+        # the Image widget takes no alt text, so it goes here, for screen readers only
+        hidden = "" if alt == self.sentence else f' <span style="{_UNSEEN}">{html.escape(alt)}</span>'
+        self._line.value = f'<div role="status" aria-live="polite">{html.escape(self.sentence)}{hidden}</div>'
 
     def _moved(self, _: Any) -> None:
         if self._listening:
@@ -197,14 +201,17 @@ def explore(draw: Callable[..., Any], /, **controls: Any) -> Explorer:
 def _control(name: str, given: Any, default: Any) -> Any:
     """The ipywidget for one control, from an ipywidget or from shorthand."""
     label = name.replace("_", " ").capitalize()
-    look: dict[str, Any] = {"description": label, "layout": widgets.Layout(width="auto", min_width="20em")}
+    apart = "2px 24px 2px 2px"
+    look: dict[str, Any] = {"description": label, "layout": widgets.Layout(width="26em", margin=apart)}
     has_default = default is not inspect.Parameter.empty
     if isinstance(given, widgets.Widget):
         if not given.has_trait("value"):
             raise ValueError(f"{name}: a {type(given).__name__} has no value to explore")
         return given
     if isinstance(given, bool):
-        return widgets.Checkbox(value=given, indent=False, **{**look, "layout": widgets.Layout(width="auto")})
+        return widgets.Checkbox(
+            value=given, indent=False, description=label, layout=widgets.Layout(width="auto", margin=apart)
+        )
     if isinstance(given, list) and given:
         dropdown = widgets.Dropdown(options=given, **look)
         if has_default:
