@@ -38,7 +38,7 @@ def cdnow() -> pd.DataFrame:
     names = ["master_id", "customer_id", "ordered_at", "units", "amount_usd"]
     source = Path(package.origin).parent / "datasets" / "CDNOW_sample.txt"
     frame = pd.read_csv(source, sep=r"\s+", header=None, names=names)
-    frame["ordered_at"] = pd.to_datetime(frame["ordered_at"], format="%Y%m%d")
+    frame["ordered_at"] = pd.to_datetime(frame["ordered_at"].astype(str), format="%Y%m%d")
     return frame
 
 
