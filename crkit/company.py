@@ -5,7 +5,7 @@ The model, on one page. Time runs in days; ``Z`` is standard normal, every draw 
 1. *Who.* A customer belongs to one latent segment (`MODEL.segments`). Only private or business shows. Customers
    open their account, with a first order, at a uniform moment in the first three quarters of the period.
 2. *Orders.* In every segment but the offices, a customer who is alive orders as a Poisson process with a rate
-   from a gamma distribution (shape ``r``, rate ``alpha`` days), and after each order leaves for good with a
+   from a gamma distribution (shape ``r``, rate ``alpha`` days), and after each repeat order leaves for good with a
    probability ``p`` from a beta distribution (``a``, ``b``): the assumptions of BG/NBD (Fader, Hardie and Lee
    2005), segment by segment. Offices have a contract: a delivery every 14, 21 or 28 days, and at each quarterly
    renewal they leave with a probability from a beta distribution: the assumptions of the shifted beta-geometric
@@ -366,7 +366,8 @@ class _World:
         whole = np.floor(day)
         seconds = whole * 86_400 + np.floor((7 + 14 * (day - whole)) * 3600)
         first: npt.NDArray[np.datetime64] = np.array(self.start.to_datetime64(), dtype="datetime64[s]")
-        return first + seconds.astype("timedelta64[s]")
+        times: npt.NDArray[np.datetime64] = first + seconds.astype("timedelta64[s]")
+        return times
 
     def moment_or_none(self, day: Floats) -> npt.NDArray[np.datetime64]:
         """As `moment`, with NaT where ``day`` is not a number or not before the end of the data."""
@@ -429,7 +430,9 @@ class _World:
 
         leaves = self._leaves(customer, x)
         drop_day = np.full(self.n, np.inf)
-        last = np.flatnonzero(leaves & ~self.contract[customer])
+        repeat = np.ones(len(day), bool)
+        repeat[first] = False
+        last = np.flatnonzero(leaves & repeat & ~self.contract[customer])
         np.minimum.at(drop_day, customer[last], day[last])
         self._end_contracts(drop_day, customer, day, leaves)
         self.drop_day = drop_day
@@ -612,9 +615,9 @@ class _World:
         year = at.astype("datetime64[Y]").astype(int)
         late_in_year = at.astype("datetime64[M]").astype(int) % 12 >= 9
         enrolled = o.day >= self.enrolled[o.customer]
-        tops_up = self.rng("tops_up").random(len(o.day)) < m.points_pressure
         gold = np.zeros(self.n, bool)
         for y in np.unique(year):
+            tops_up = self.rng(f"tops_up {y}").random(self.n) < m.points_pressure
             rows = np.flatnonzero(year == y)
             who = o.customer[rows]
             amount = o.amount[rows] * (1 + m.loyalty_lift * enrolled[rows]) * (1 + m.gold_lift * gold[who])
@@ -623,7 +626,7 @@ class _World:
             _, first, counts = np.unique(who, return_index=True, return_counts=True)
             before = _running_sum(counted, first, counts) - counted
             short = m.gold_threshold_eur - (before + amount)
-            near = np.flatnonzero((short > 0) & (short <= 30) & enrolled[rows] & late_in_year[rows] & tops_up[rows])
+            near = np.flatnonzero((short > 0) & (short <= 30) & enrolled[rows] & late_in_year[rows] & tops_up[who])
             near = near[np.unique(who[near], return_index=True)[1]]
             amount[near] = np.ceil((m.gold_threshold_eur - before[near]) * 100) / 100
             o.amount[rows] = amount
