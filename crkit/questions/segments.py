@@ -1,0 +1,619 @@
+"""The questions of the lesson on segments: who are our customers, and what is each worth?"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from crkit.questions.core import Misconception, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crkit.clv import BgNbd, GammaGamma
+    from crkit.datasets import Source
+
+MONTHS = 12
+DISCOUNT = 0.1
+MARGIN = 0.4
+FEATURES = ("recency", "frequency", "monetary_value")
+
+
+@functools.lru_cache(maxsize=4)
+def _summary(source: Source) -> pd.DataFrame:
+    from crkit.segments import rfm_summary
+
+    summary: pd.DataFrame = rfm_summary(source["orders"], amount=source.amount)
+    return summary
+
+
+@functools.lru_cache(maxsize=4)
+def _models(source: Source) -> tuple[BgNbd, GammaGamma]:
+    from crkit.clv import fit_bg_nbd, fit_gamma_gamma
+
+    return fit_bg_nbd(_summary(source)), fit_gamma_gamma(_summary(source))
+
+
+def _revenue(source: Source) -> pd.Series:
+    """Revenue of each customer, the largest first."""
+    return source["orders"].groupby("customer_id")[source.amount].sum().sort_values(ascending=False)
+
+
+def _values(source: Source, margin: float = MARGIN, rate: float = DISCOUNT) -> pd.Series:
+    """Each customer's lifetime value."""
+    history, (bought, spend) = _summary(source), _models(source)
+    columns = (history[name].to_numpy() for name in ("frequency", "recency", "T", "monetary_value"))
+    values = bought.lifetime_value(spend, *columns, months=MONTHS, annual_discount_rate=rate, margin=margin)
+    return pd.Series(values, index=history["customer_id"])
+
+
+# ---- 2.1 repeat purchase days of one customer
+
+
+def _busiest(source: Source) -> pd.DataFrame:
+    orders = source["orders"]
+    return orders[orders["customer_id"] == orders["customer_id"].value_counts().sort_index().idxmax()]
+
+
+def _purchase_days(source: Source) -> int:
+    return int(_busiest(source)["ordered_at"].dt.normalize().nunique())
+
+
+# ---- 2.2 the same, as a function
+
+
+def _by_hand(
+    orders: pd.DataFrame, end: Any, *, first_day_pays: bool = False, by_order: bool = False, since_last: bool = False
+) -> pd.DataFrame:
+    """What question 2.2 asks for, and its known wrong ways."""
+    days = orders.assign(day=orders["ordered_at"].dt.normalize()).sort_values("ordered_at")
+    if not by_order:
+        days = days.groupby(["customer_id", "day"])["amount"].sum().reset_index()
+    each = days.groupby("customer_id")
+    first, last, bought = each["day"].min(), each["day"].max(), each.size()
+    money = each["amount"].sum() - (0 if first_day_pays else each["amount"].first())
+    end = pd.Timestamp(end).normalize()
+    counted = bought if first_day_pays else bought - 1
+    return pd.DataFrame(
+        {
+            "frequency": bought - 1,
+            "recency": (end - last if since_last else last - first).dt.days,
+            "T": (end - first).dt.days,
+            "monetary_value": (money / counted.where(counted > 0)).fillna(0.0),
+        }
+    ).reset_index()
+
+
+def _cases(source: Source) -> list[tuple[Any, ...]]:
+    tiny = pd.DataFrame(
+        {
+            "customer_id": [7, 8, 7, 7, 8, 9, 8],
+            "ordered_at": pd.to_datetime(
+                [
+                    "2025-01-01 09:00",
+                    "2025-01-02 10:00",
+                    "2025-01-04 08:00",
+                    "2025-01-04 20:00",
+                    "2025-01-12 23:00",
+                    "2025-01-05 12:00",
+                    "2025-01-22 00:30",
+                ]
+            ),
+            "amount": [10.0, 8.0, 20.0, 5.0, 12.0, 30.0, 18.0],
+        }
+    )
+    own = source["orders"][["customer_id", "ordered_at", source.amount]].rename(columns={source.amount: "amount"})
+    some = own[own["customer_id"].isin(own["customer_id"].drop_duplicates().head(40))].reset_index(drop=True)
+    return [(tiny, pd.Timestamp("2025-02-01")), (some, own["ordered_at"].max().normalize())]
+
+
+def _loop_over_customers(_: Source) -> Callable[..., pd.DataFrame]:
+    def rfm(orders: pd.DataFrame, end: pd.Timestamp) -> pd.DataFrame:
+        rows = []
+        for customer, own in orders.groupby("customer_id"):
+            by_day = own.groupby(own["ordered_at"].dt.date)["amount"].sum()
+            first, last = pd.Timestamp(by_day.index[0]), pd.Timestamp(by_day.index[-1])
+            later = by_day.iloc[1:]
+            money = later.mean() if len(later) else 0
+            rows.append((customer, len(later), (last - first).days, (end - first).days, money))
+        return pd.DataFrame(rows, columns=["customer_id", "frequency", "recency", "T", "monetary_value"])
+
+    return rfm
+
+
+# ---- 2.3 what raw scales do
+
+
+def _variances(source: Source) -> pd.Series:
+    return _summary(source)[list(FEATURES)].var()
+
+
+# ---- 2.5, 2.Q3 concentration
+
+
+def _share_of_top(values: pd.Series, share: float = 0.2) -> float:
+    top = values.sort_values(ascending=False).head(round(share * len(values)))
+    return float(top.sum() / values.sum())
+
+
+def _most_frequent_fifth(source: Source) -> float:
+    orders = source["orders"].groupby("customer_id")[source.amount].agg(["size", "sum"])
+    top = orders.sort_values("size", ascending=False).head(round(0.2 * len(orders)))
+    return float(top["sum"].sum() / orders["sum"].sum())
+
+
+def _customers_for_most(source: Source) -> float:
+    revenue = _revenue(source)
+    return float((revenue.cumsum() < 0.8 * revenue.sum()).sum() + 1) / len(revenue)
+
+
+def _gini(values: Any) -> float:
+    ordered = np.sort(np.asarray(values, dtype=float))
+    n = len(ordered)
+    return float(2 * (np.arange(1, n + 1) * ordered).sum() / (n * ordered.sum()) - (n + 1) / n)
+
+
+def _gini_by_pairs(source: Source) -> float:
+    revenue = _revenue(source).to_numpy()
+    return float(np.abs(revenue[:, None] - revenue).mean() / (2 * revenue.mean()))
+
+
+# ---- 2.6 what to expect
+
+
+def _expected(source: Source, days: int = 90) -> float:
+    history, (bought, _) = _summary(source), _models(source)
+    return float(bought.expected_purchases(days, history["frequency"], history["recency"], history["T"]).sum())
+
+
+def _extrapolated(source: Source) -> float:
+    history = _summary(source)
+    seen = history[history["T"] > 0]
+    return float((seen["frequency"] / seen["T"]).sum() * 90)
+
+
+def _as_if_new(source: Source) -> float:
+    return float(_models(source)[0].expected_repeat_purchases(90) * len(_summary(source)))
+
+
+# ---- 2.Q2 cohorts
+
+
+def _cohorts(source: Source) -> pd.DataFrame:
+    first = source["orders"].groupby("customer_id")["ordered_at"].min()
+    quarters = first.dt.to_period("Q").astype(str).value_counts()
+    return pd.DataFrame({"quarter": quarters.index, "customers": quarters.to_numpy()})
+
+
+def _active(source: Source) -> pd.DataFrame:
+    orders = source["orders"].assign(quarter=source["orders"]["ordered_at"].dt.to_period("Q").astype(str))
+    customers = orders.groupby("quarter")["customer_id"].nunique()
+    return pd.DataFrame({"quarter": customers.index, "customers": customers.to_numpy()})
+
+
+QUESTIONS = (
+    Question(
+        name="2.1",
+        title="RFM by hand",
+        ask=(
+            "Take the customer with the largest number of orders (the smallest customer_id, if several have as many). "
+            "What is this customer's frequency, as the number of repeat purchase days?"
+        ),
+        kind="number",
+        solve=lambda source: _purchase_days(source) - 1,
+        relative=0,
+        means=(
+            "Frequency counts the days on which a customer came back. It is 0 for a customer who bought on one "
+            "day only."
+        ),
+        hints=(
+            "Count the orders of each customer with value_counts(), and keep the orders of the one who has most.",
+            "Two orders on one day are one purchase day: normalize() sets the time of a moment to midnight.",
+            "The first purchase day is no repeat.",
+        ),
+        misconceptions=(
+            Misconception(
+                "counts the first day",
+                _purchase_days,
+                "These are all purchase days. The first one makes somebody a customer; it is not a repeat.",
+            ),
+            Misconception(
+                "counts orders, not days",
+                lambda source: len(_busiest(source)) - 1,
+                "These are repeat orders. Several orders on one day count as one purchase day.",
+            ),
+            Misconception(
+                "counts all orders",
+                lambda source: len(_busiest(source)),
+                "These are all orders. Count days rather than orders, and leave out the first one.",
+            ),
+        ),
+        alternatives=(
+            lambda source: _summary(source).set_index("customer_id")["frequency"][
+                _busiest(source)["customer_id"].iloc[0]
+            ],
+            lambda source: pd.Series([_purchase_days(source) - 1.0]),
+        ),
+        wrong=(
+            lambda source: _purchase_days(source) - 2,
+            lambda source: str(_purchase_days(source) - 1),
+            lambda _: 0,
+        ),
+    ),
+    Question(
+        name="2.2",
+        title="RFM as a function",
+        ask=(
+            "Write rfm(orders, end). The table orders has customer_id, ordered_at and amount; end is the day on which "
+            "observation ends. Return one row for each customer_id with frequency (repeat purchase days), "
+            "recency (days "
+            "from the first to the last purchase day), T (days from the first purchase day to end), and monetary_value "
+            "(mean amount per repeat purchase day; 0 without one)."
+        ),
+        kind="function",
+        returns="table",
+        keys=("customer_id",),
+        points=3,
+        solve=lambda _: _by_hand,
+        cases=_cases,
+        means="It agrees with crkit.segments.rfm_summary, which does the same for millions of orders.",
+        hints=(
+            "First make one row for each customer and day, with the amount of that day summed up.",
+            "Group that by customer_id: the smallest day, the largest day and the number of days give three of "
+            "the columns.",
+            "For monetary_value subtract the first day's amount from the sum, and divide by the number of repeat days.",
+        ),
+        misconceptions=(
+            Misconception(
+                "the first day counts as money",
+                lambda _: functools.partial(_by_hand, first_day_pays=True),
+                "monetary_value leaves out the first purchase day here, because the model needs repeat purchases only.",
+            ),
+            Misconception(
+                "orders instead of days",
+                lambda _: functools.partial(_by_hand, by_order=True),
+                "This counts orders. Add up the orders of one day first, so that each day counts once.",
+            ),
+            Misconception(
+                "recency from the end",
+                lambda _: functools.partial(_by_hand, since_last=True),
+                "In marketing, recency is often the time since the last purchase. Here it is the time between "
+                "the first "
+                "purchase and the last; T tells the rest.",
+            ),
+        ),
+        alternatives=(
+            _loop_over_customers,
+            lambda _: lambda orders, end: _by_hand(orders, end).set_index("customer_id"),
+        ),
+        wrong=(
+            lambda _: lambda orders, _: orders,
+            lambda _: lambda orders, end: _by_hand(orders, end).drop(columns="T"),
+            lambda _: lambda orders, end: _by_hand(orders, end).head(3),
+            lambda _: lambda orders, end: _by_hand(orders, end).fillna(0).assign(frequency=0),
+            lambda source: _by_hand(*_cases(source)[0]),
+        ),
+    ),
+    Question(
+        name="2.3",
+        title="Raw scales",
+        ask=(
+            "K-means measures distances, and the feature with the largest variance decides most of them. On the "
+            "raw scale, "
+            "which is it: recency, frequency or monetary_value?"
+        ),
+        kind="choice",
+        choices=FEATURES,
+        solve=lambda source: _variances(source).idxmax(),
+        means="It dominates because of its unit, not because of its importance. Scale the features before you cluster.",
+        hints=(
+            "Make the summary with rfm_summary, and look at the spread of each column.",
+            "The method var() of a table gives the variance of every column.",
+        ),
+        misconceptions=(
+            Misconception(
+                "looks at relative spread",
+                lambda source: (
+                    _summary(source)[list(FEATURES)].std() / _summary(source)[list(FEATURES)].mean()
+                ).idxmax(),
+                "This is the feature that varies most relative to its mean. Distances on raw scales know nothing "
+                "of means.",
+            ),
+            Misconception(
+                "smallest variance",
+                lambda source: _variances(source).idxmin(),
+                "This feature has the smallest variance: on raw scales it hardly counts in a distance.",
+            ),
+        ),
+        alternatives=(lambda source: str(_variances(source).idxmax()).upper(),),
+        wrong=(lambda source: _variances(source).idxmin(), lambda _: "T", lambda source: _variances(source).max()),
+    ),
+    Question(
+        name="2.5",
+        title="Concentration",
+        ask=(
+            "What share of all revenue comes from the fifth of customers who brought most revenue? Give a share "
+            "between "
+            "0 and 1."
+        ),
+        kind="number",
+        share=True,
+        relative=0,
+        absolute=0.005,
+        solve=lambda source: _share_of_top(_revenue(source)),
+        means=(
+            "The more concentrated revenue is, the more a relationship with few customers is worth, and the more "
+            "it risks."
+        ),
+        hints=(
+            "Sum up the amounts for each customer and sort them, the largest first.",
+            "Take the first fifth of the rows with head(), and divide their sum by the sum of all.",
+        ),
+        misconceptions=(
+            Misconception(
+                "most orders, not most revenue",
+                _most_frequent_fifth,
+                "This is the share of those who order most often. Rank the customers by the money they brought.",
+            ),
+            Misconception(
+                "customers behind most of the revenue",
+                _customers_for_most,
+                "This is a share of customers: how many it takes to bring four fifths of the revenue. The "
+                "question asks the "
+                "other way round.",
+            ),
+        ),
+        alternatives=(
+            lambda source: (
+                source["orders"]
+                .groupby("customer_id")[source.amount]
+                .sum()
+                .nlargest(int(0.2 * source["orders"]["customer_id"].nunique()))
+                .sum()
+                / source["orders"][source.amount].sum()
+            ),
+        ),
+        wrong=(
+            lambda source: 1 - _share_of_top(_revenue(source)),
+            lambda source: 100 * _share_of_top(_revenue(source)),
+            lambda source: f"{_share_of_top(_revenue(source)):.2f}",
+            lambda source: _share_of_top(_revenue(source)) + 0.01,
+        ),
+    ),
+    Question(
+        name="2.6",
+        title="Purchases to come",
+        ask=(
+            "Fit BG/NBD to the summary in days. How many purchase days does it expect from all customers "
+            "together in the "
+            "next 90 days?"
+        ),
+        kind="number",
+        relative=0.01,
+        solve=_expected,
+        means="It is less than the past rate promises, because some customers have left without saying so.",
+        hints=(
+            "fit_bg_nbd takes the table that rfm_summary gives.",
+            "expected_purchases takes the length of the period, and then each customer's frequency, recency and T.",
+            "It gives a number for each customer; the question asks for all of them together.",
+        ),
+        misconceptions=(
+            Misconception(
+                "extrapolates the past rate",
+                _extrapolated,
+                "This carries every customer's past rate forward, as if nobody had left.",
+            ),
+            Misconception(
+                "takes everybody as new",
+                _as_if_new,
+                "This is what to expect of as many new customers. Use what each customer has done: frequency, "
+                "recency and T.",
+            ),
+            Misconception(
+                "mean instead of sum",
+                lambda source: _expected(source) / len(_summary(source)),
+                "This is the mean for one customer. The question asks for all customers together.",
+            ),
+        ),
+        alternatives=(lambda source: np.float32(_expected(source)), lambda source: round(_expected(source), 1)),
+        wrong=(
+            lambda source: _expected(source, 180),
+            lambda source: 1.05 * _expected(source),
+            lambda source: _summary(source)["frequency"].sum(),
+        ),
+    ),
+    Question(
+        name="2.7",
+        title="What a customer is worth",
+        ask=(
+            f"What is the mean lifetime value of a customer over the next {MONTHS} months, with a margin of "
+            f"{MARGIN:.0%} and "
+            f"a discount rate of {DISCOUNT:.0%} a year?"
+        ),
+        kind="number",
+        relative=0.01,
+        points=2,
+        solve=lambda source: _values(source).mean(),
+        means="This is the most that keeping an average customer for the year may cost before it loses money.",
+        hints=(
+            "Fit both models, for how often (fit_bg_nbd) and for how much (fit_gamma_gamma).",
+            "lifetime_value of the first takes the second, and months, annual_discount_rate and margin by name.",
+        ),
+        misconceptions=(
+            Misconception(
+                "total instead of mean",
+                lambda source: _values(source).sum(),
+                "This is the value of all customers together. The question asks for the mean of one customer.",
+            ),
+            Misconception(
+                "margin forgotten",
+                lambda source: _values(source, margin=1).mean(),
+                "This is revenue. Only the margin of it is worth something to the company.",
+            ),
+            Misconception(
+                "discounting forgotten",
+                lambda source: _values(source, rate=0).mean(),
+                "This counts money that comes in a year like money today. Set annual_discount_rate.",
+            ),
+            Misconception(
+                "past revenue",
+                lambda source: _revenue(source).mean(),
+                "This is what customers have paid so far. Lifetime value is what is still to come.",
+            ),
+        ),
+        alternatives=(
+            lambda source: pd.DataFrame({"mean": [_values(source).mean()]}),
+            lambda source: np.mean(_values(source)),
+        ),
+        wrong=(
+            lambda source: _values(source).median(),
+            lambda source: 1.03 * _values(source).mean(),
+            lambda source: _values(source),
+        ),
+    ),
+    Question(
+        name="2.Q1",
+        title="One visit",
+        ask="What share of the customers have no repeat purchase day? Give a share between 0 and 1.",
+        kind="number",
+        share=True,
+        relative=0,
+        absolute=0.0005,
+        solve=lambda source: (_summary(source)["frequency"] == 0).mean(),
+        means="For them the data hold one purchase and no relationship yet.",
+        hints=(
+            "It is the share of the rows of the summary with a certain frequency.",
+            "The mean of True and False is a share.",
+        ),
+        misconceptions=(
+            Misconception(
+                "exactly one repeat",
+                lambda source: (_summary(source)["frequency"] == 1).mean(),
+                "These came back on one day. A customer without a repeat has a frequency one lower.",
+            ),
+            Misconception(
+                "the others",
+                lambda source: (_summary(source)["frequency"] > 0).mean(),
+                "This is the share of those who did come back.",
+            ),
+        ),
+        alternatives=(
+            lambda source: (
+                source["orders"]
+                .assign(day=source["orders"]["ordered_at"].dt.normalize())
+                .groupby("customer_id")["day"]
+                .nunique()
+                .eq(1)
+                .mean()
+            ),
+        ),
+        wrong=(
+            lambda source: (_summary(source)["frequency"] == 0).sum(),
+            lambda source: (_summary(source)["frequency"] == 0).mean() * 100,
+        ),
+    ),
+    Question(
+        name="2.Q2",
+        title="Cohorts",
+        ask=(
+            "How many customers placed their first order in each quarter? Give a table with the columns quarter, "
+            "written "
+            "like 2025Q1, and customers."
+        ),
+        kind="table",
+        keys=("quarter",),
+        relative=0,
+        solve=_cohorts,
+        means="These are the cohorts. Customers are compared fairly only with others who have been here as long.",
+        hints=(
+            "The first order of each customer is the smallest ordered_at in the group.",
+            "dt.to_period('Q').astype(str) turns moments into quarters, and value_counts() counts them.",
+        ),
+        misconceptions=(
+            Misconception(
+                "all who ordered",
+                _active,
+                "These are all customers who ordered in the quarter. Count each customer once, in the quarter of "
+                "the first order.",
+            ),
+        ),
+        alternatives=(
+            lambda source: _cohorts(source).set_index("quarter"),
+            lambda source: _cohorts(source).set_index("quarter")["customers"].rename(None),
+            lambda source: _cohorts(source).to_dict("records"),
+        ),
+        wrong=(
+            lambda source: _cohorts(source).iloc[1:],
+            lambda source: _cohorts(source).assign(customers=lambda t: t["customers"].iloc[::-1].to_numpy() + 1),
+            lambda source: len(_cohorts(source)),
+        ),
+    ),
+    Question(
+        name="2.Q3",
+        title="Inequality",
+        ask="What is the Gini coefficient of revenue per customer?",
+        kind="number",
+        absolute=0.002,
+        relative=0,
+        solve=lambda source: _gini(_revenue(source)),
+        means="It sums up the whole Lorenz curve in one number, where the share of the top fifth is one point of it.",
+        hints=(
+            "It is a number per customer that is compared, so sum up the amounts of each customer first.",
+            "crkit.segments has a function for it.",
+        ),
+        misconceptions=(
+            Misconception(
+                "per order",
+                lambda source: _gini(source["orders"][source.amount]),
+                "This compares orders. Sum up each customer's orders first.",
+            ),
+            Misconception(
+                "one minus",
+                lambda source: 1 - _gini(_revenue(source)),
+                "Turned round: no inequality is 0, and 1 means that one customer brings everything.",
+            ),
+        ),
+        alternatives=(_gini_by_pairs,),
+        wrong=(lambda source: _share_of_top(_revenue(source)), lambda source: _gini(_revenue(source)) + 0.01),
+    ),
+    Question(
+        name="2.Q4",
+        title="Where the value is",
+        ask=(
+            f"What share of the total lifetime value (next {MONTHS} months, margin {MARGIN:.0%}, discount rate "
+            f"{DISCOUNT:.0%}) lies "
+            "with the tenth of customers whose lifetime value is highest? Give a share between 0 and 1."
+        ),
+        kind="number",
+        share=True,
+        relative=0,
+        absolute=0.005,
+        points=2,
+        solve=lambda source: _share_of_top(_values(source), 0.1),
+        means="A company that can name somebody for these customers cares for this share of its future.",
+        hints=(
+            "Compute every customer's lifetime value, and sort.",
+            "It is the same computation as for revenue, with another share and another column.",
+        ),
+        misconceptions=(
+            Misconception(
+                "past revenue",
+                lambda source: _share_of_top(_revenue(source), 0.1),
+                "This is the share of past revenue. Rank and sum up the value that is still to come.",
+            ),
+            Misconception(
+                "a fifth of the customers",
+                lambda source: _share_of_top(_values(source), 0.2),
+                "This is the share of the top fifth. The question asks for the top tenth.",
+            ),
+        ),
+        alternatives=(
+            lambda source: _share_of_top(_values(source, margin=1), 0.1),
+            lambda source: np.array([_share_of_top(_values(source), 0.1)]),
+        ),
+        wrong=(lambda _: 0.1, lambda source: _share_of_top(_values(source), 0.1) * 100),
+    ),
+)
