@@ -363,7 +363,7 @@ def read_file(
         >>> _ = file.write_text("Customer;Date;Total\n007;31.01.2024;1.234,50\n007;30.02.2024;2,00\n")
         >>> result = read_file(file, columns={"customer_id": "Customer", "ordered_at": "Date", "amount_eur": "Total"})
         >>> result.frame["amount_eur"].tolist(), result.set_aside[["line", "reason"]].values.tolist()
-        ([1234.5], [[3, 'ordered_at is not a date']])
+        ([1234.5], [[3, 'Date is not a date']])
         >>> folder.cleanup()
     """
     return ownfile.read(Path(path), table, fields(table), columns or {}, today)

@@ -30,7 +30,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -46,6 +46,9 @@ Cells = Sequence[object]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 HEADER_WITHIN = 30
+REPEATED = Reason(
+    "repeats an earlier row in every column", None, "if these are purchases of their own, export their order number too"
+)
 SAVE_AS = "open it in a spreadsheet and save it as .xlsx or as CSV"
 SIGNATURES = {
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook (.xls), or one with a password", SAVE_AS),
@@ -118,9 +121,12 @@ def read(
     if not cells and not ragged:
         raise FileProblem(path, f"it has a header on line {layout.header_line} and no rows", remedy="export it again")
     if blank:
-        notes.append(f"{blank} blank lines were skipped")
+        notes.append(f"blank lines were skipped: {blank:,}")
 
-    columns = list(zip(*cells, strict=True)) or [()] * (len(places) + len(currency_place))
+    if not cells:
+        _refuse_if_most(layout, ragged, len(ragged))
+
+    columns = list(zip(*cells, strict=True))
     reasons = np.full(len(cells), None, dtype=object)
     frame, currencies = {}, [_named_currency(theirs) for theirs, _ in wanted.values()]
     for (ours, (theirs, hint)), column_cells in zip(wanted.items(), columns, strict=False):
@@ -131,7 +137,7 @@ def read(
         notes += found.notes
         currencies.insert(0, found.currency)
     for row in _repeated(layout, cells, lines, reasons):
-        reasons[row] = Reason("repeats an earlier row in every column", None, "remove the repeated rows")
+        reasons[row] = REPEATED
     usable = pd.isna(reasons)
     if currency_place:
         currencies.insert(0, _one_currency(layout, currency_place[0], columns[-1], lines, usable))
@@ -139,9 +145,9 @@ def read(
     bad = {int(line): reason for line, reason in zip(lines[~usable], reasons[~usable], strict=True)} | ragged
     total = len(cells) + len(ragged)
     _refuse_if_most(layout, bad, total)
-    notes += [
-        f"{n:,} rows set aside: {text}" for text, n in Counter(reason.text for reason in bad.values()).most_common()
-    ]
+    for reason, count in Counter(bad.values()).most_common():
+        advice = f"; {reason.remedy}" if reason.column is None else ""
+        notes.append(f"{_rows(count)} set aside: {reason.text}{advice}")
     typed = pd.DataFrame({ours: _typed(values[usable], by_name[ours]) for ours, values in frame.items()})
     return FileRead(
         frame=typed.reset_index(drop=True),
@@ -195,16 +201,20 @@ def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_La
     sheets, encoding = _open(path)
     ways: list[tuple[str | None, str]] = [(sheet, "") for sheet in sheets] or [(None, mark) for mark in DELIMITERS]
     best: tuple[tuple[int, int], _Layout] | None = None
+    problem = FileProblem(path, "it is empty", remedy="export it again, with a header and rows")
     for sheet, delimiter in ways:
-        for line, cells in itertools.islice(_records(path, sheet, encoding, delimiter), HEADER_WITHIN):
-            header = [_squeeze(cell) for cell in cells]
-            while header and not header[-1]:
-                header.pop()
-            score = (len(names & set(header)), len(header))
-            if header and (best is None or score > best[0]):
-                best = score, _Layout(path, sheet, encoding, delimiter, line, tuple(header))
+        try:
+            for line, cells in itertools.islice(_records(path, sheet, encoding, delimiter), HEADER_WITHIN):
+                header = [_squeeze(cell) for cell in cells]
+                while header and not header[-1]:
+                    header.pop()
+                score = (len(names & set(header)), len(header))
+                if header and (best is None or score > best[0]):
+                    best = score, _Layout(path, sheet, encoding, delimiter, line, tuple(header))
+        except FileProblem as error:  # with the wrong delimiter, quotation marks can seem not to match
+            problem = error
     if best is None:
-        raise FileProblem(path, "it is empty", remedy="export it again, with a header and rows")
+        raise problem
     layout = best[1]
     for ours, (theirs, _) in wanted.items():
         count = layout.header.count(theirs)
@@ -302,17 +312,19 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _workbook(path: Path) -> Any:
+@contextmanager
+def _workbook(path: Path) -> Iterator[Any]:
     import openpyxl
 
-    with warnings.catch_warnings():
+    with path.open("rb") as stream, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl warns of styles and extensions that it does not read
-        return openpyxl.load_workbook(path, read_only=True, data_only=True)
+        with closing(openpyxl.load_workbook(stream, read_only=True, data_only=True)) as book:
+            yield book
 
 
 def _sheets(path: Path) -> list[str]:
     try:
-        with closing(_workbook(path)) as book:
+        with _workbook(path) as book:
             return [sheet.title for sheet in book.worksheets]
     except (KeyError, ValueError, OSError, zipfile.BadZipFile):
         raise FileProblem(
@@ -323,7 +335,7 @@ def _sheets(path: Path) -> list[str]:
 def _records(path: Path, sheet: str | None, encoding: str, delimiter: str) -> Iterator[tuple[int, Cells]]:
     """Every record of the file: the line where it begins, and its cells."""
     if sheet is not None:
-        with closing(_workbook(path)) as book:
+        with _workbook(path) as book:
             book[sheet].reset_dimensions()
             yield from enumerate(book[sheet].iter_rows(values_only=True), start=1)
         return
@@ -456,11 +468,15 @@ def _refuse_if_most(layout: _Layout, bad: Mapping[int, Reason], total: int) -> N
     ]
     raise FileProblem(
         layout.path,
-        f"{len(bad):,} of {total:,} rows cannot be used; in {count:,} of them {_clause(reason)}",
+        f"{len(bad):,} of {_rows(total)} cannot be used; in {count:,} of them {_clause(reason)}",
         column=reason.column,
         rows=shown,
         remedy=reason.remedy,
     )
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
 
 
 def _clause(reason: Reason) -> str:

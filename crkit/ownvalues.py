@@ -9,9 +9,11 @@ and where no cell decides the reader is asked. Nothing is guessed in silence.
 from __future__ import annotations
 
 import datetime
+import functools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,30 +74,28 @@ CODES = frozenset(
 SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₺": "TRY", "₽": "RUB", "₩": "KRW", "zł": "PLN", "Kč": "CZK"}
 SIGNS |= {"$": "USD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "R$": "BRL", "HK$": "HKD"}
 SIGNS |= {"Fr.": "CHF", "SFr.": "CHF", "Rs": "INR", "Rs.": "INR", "Ft": "HUF", "kr": "kr", "kr.": "kr"}
+SHORT_DASHED = "--"
 EARLIEST = pd.Timestamp("1980-01-01")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = re.compile(
     "jan(uary)?|feb(ruary)?|mar(ch)?|apr(il)?|may|june?|july?|aug(ust)?|sept?(ember)?|oct(ober)?|nov(ember)?|dec(ember)?"
 )
-_CLOCK = (
-    r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?(?: ?([AaPp])\.?[Mm]\.?)?"
-    r" ?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?"
+_CLOCK = re.compile(
+    r"[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?(?: ?([AaPp])\.?[Mm]\.?)? ?(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$"
 )
-_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _CLOCK)
-_YEAR_LAST = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})" + _CLOCK)
+_YEAR_FIRST = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})")
+_YEAR_LAST = re.compile(r"(\d{1,2})([-/. ])(\d{1,2})\2(\d{4}|\d{2})")
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,? +)?"
-_NAMED_DAY = re.compile(
-    _WEEKDAY + r"(\d{1,2})(?:st|nd|rd|th)?[-. /]+([a-z]{3,9})\.?[-, /]+(\d{4}|\d{2})" + _CLOCK, re.I
-)
-_NAMED_MONTH = re.compile(_WEEKDAY + r"([a-z]{3,9})\.?[- ]+(\d{1,2})(?:st|nd|rd|th)?,?[- ]+(\d{4})" + _CLOCK, re.I)
-_DIGITS_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})(?:[T ]?(\d{2}):?(\d{2}):?(\d{2}))?")
+_NAMED_DAY = re.compile(_WEEKDAY + r"(\d{1,2})(?:st|nd|rd|th)?[-. /]+([a-z]{3,9})\.?[-, /]+(\d{4}|\d{2})", re.I)
+_NAMED_MONTH = re.compile(_WEEKDAY + r"([a-z]{3,9})\.?[- ]+(\d{1,2})(?:st|nd|rd|th)?,?[- ]+(\d{4})", re.I)
+_DIGITS_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")
 _EPOCH = re.compile(r"\d{10}|\d{13}")
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d{1,3}")
 _MONEY = re.compile(r"(\D*?)(\d(?:[\d.,' ]*\d)?)([.,]?)(\D*)")
 _SPACED = re.compile(r"\d{1,3}(?:[' ]\d{3})+(?:[.,]\d+)?")
-_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\t": " ", "\u2019": "'"})
+_SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
 
 
 class FileProblem(ValueError):  # noqa: N818  # what the reader meets is a problem with a file
@@ -122,7 +122,8 @@ def _shorten(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-class Reason(NamedTuple):
+@dataclass(frozen=True)
+class Reason:
     """Why a row is set aside, in which column of the file (None: the whole row), and what to do if most rows are."""
 
     text: str
@@ -148,7 +149,7 @@ class Column:
         array[:] = cells
         self.codes, unique = pd.factorize(array)
         self.unique: list[object] = list(unique)
-        self.texts = [as_text(value).translate(_SPACES).strip() for value in self.unique]
+        self.texts = [_tidy(as_text(value)) for value in self.unique]
 
     def rows(self, which: Iterable[bool]) -> list[tuple[int, object]]:
         """The first three rows whose cell is one of those marked in ``which`` (one mark a distinct cell)."""
@@ -165,7 +166,7 @@ class Column:
 
     def reason(self, text: str, remedy: str) -> Reason:
         """A reason to set a row aside because of this column."""
-        return Reason(f"{self.field.name} {text}", self.theirs, remedy)
+        return Reason(f"{self.theirs} {text}", self.theirs, remedy)
 
     def read(self, today: pd.Timestamp) -> tuple[pd.Series[Any], Array, Values]:
         """Read the column.
@@ -186,8 +187,14 @@ class Column:
         return values.iloc[self.codes].reset_index(drop=True), reasons[self.codes], found
 
 
+def _tidy(text: str) -> str:
+    return (text if text.isascii() else text.translate(_SPACES)).strip()
+
+
 def as_text(value: object) -> str:
     """A cell as text: a whole number without a decimal point, a moment in ISO form, an empty cell as nothing."""
+    if isinstance(value, str):
+        return value
     if value is None:
         return ""
     if isinstance(value, float) and value.is_integer():
@@ -350,31 +357,40 @@ def _limits(column: Column, values: Array, reasons: list[Reason | None]) -> list
     return reasons
 
 
-class _Moment(NamedTuple):
-    """A date as written: two numbers whose order may be open (``mark`` is what stands between them), and the rest."""
+class _Day(NamedTuple):
+    """A date as written: two numbers whose order may be open (``mark`` is what stands between them), and the year."""
 
     year: int
     first: int
     second: int
-    seconds: int
-    offset: int | None  # minutes east of UTC
     mark: str  # "" if first is the month
 
 
-def _clock(
-    hour: str | None, minute: str, second: str | None, half: str | None, zone: str | None
-) -> tuple[int, int | None]:
-    if hour is None:
-        return 0, None
+class _Time(NamedTuple):
+    """A time of day as written."""
+
+    seconds: int
+    offset: float  # minutes east of UTC; nan if it carries no zone
+
+
+_NO_DAY, _MIDNIGHT = _Day(0, 0, 0, ""), _Time(0, math.nan)
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _time(text: str) -> _Time | None:
+    match = _CLOCK.match(text)
+    if match is None:
+        return None
+    hour, minute, second, half, zone = match.groups()
     hours = int(hour) % 12 + 12 * (half in ("p", "P")) if half else int(hour)
-    if hours > 23 or int(minute) > 59 or (half and not 1 <= int(hour) <= 12):
-        raise ValueError("no such time of day")
-    offset = None
+    if hours > 23 or int(minute) > 59 or int(second or 0) > 59 or (half and not 1 <= int(hour) <= 12):
+        return None
+    offset = math.nan
     if zone:
         digits = zone.lstrip("+-").replace(":", "").ljust(4, "0")
         minutes = 0 if zone[0] not in "+-" else int(digits[:2]) * 60 + int(digits[2:])
         offset = -minutes if zone[0] == "-" else minutes
-    return hours * 3600 + int(minute) * 60 + int(second or 0), offset
+    return _Time(hours * 3600 + int(minute) * 60 + int(second or 0), offset)
 
 
 def _year(text: str) -> int:
@@ -384,40 +400,43 @@ def _year(text: str) -> int:
 
 def _month(name: str) -> int:
     name = name.lower()
-    if not _MONTH.fullmatch(name):
-        raise ValueError("no such month")
-    return _MONTHS.index(name[:3]) + 1
+    return _MONTHS.index(name[:3]) + 1 if _MONTH.fullmatch(name) else 0
 
 
-def _moment(text: str) -> _Moment | None:
-    try:
-        if match := _YEAR_FIRST.fullmatch(text):
-            year, _, month, day, *clock = match.groups()
-            return _Moment(int(year), int(month), int(day), *_clock(*clock), mark="")
-        if match := _YEAR_LAST.fullmatch(text):
-            first, mark, second, year, *clock = match.groups()
-            return _Moment(_year(year), int(first), int(second), *_clock(*clock), mark=mark)
-        if match := _NAMED_DAY.fullmatch(text):
-            day, name, year, *clock = match.groups()
-            return _Moment(_year(year), _month(name), int(day), *_clock(*clock), mark="")
-        if match := _NAMED_MONTH.fullmatch(text):
-            name, day, year, *clock = match.groups()
-            return _Moment(_year(year), _month(name), int(day), *_clock(*clock), mark="")
-        if match := _DIGITS_DATE.fullmatch(text):
-            year, month, day, hour, minute, second = match.groups()
-            return _Moment(int(year), int(month), int(day), *_clock(hour, minute, second, None, None), mark="")
-    except ValueError:
-        return None
+@functools.lru_cache(maxsize=1 << 15)
+def _day(text: str) -> _Day | None:
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, _, month, day = match.groups()
+        return _Day(int(year), int(month), int(day), mark="")
+    if match := _YEAR_LAST.fullmatch(text):
+        first, mark, second, year = match.groups()
+        mark = SHORT_DASHED if mark == "-" and len(year) == 2 else mark
+        return _Day(_year(year), int(first), int(second), mark=mark)
+    if match := _NAMED_DAY.fullmatch(text):
+        day, name, year = match.groups()
+        return _Day(_year(year), _month(name), int(day), mark="")
+    if match := _NAMED_MONTH.fullmatch(text):
+        name, day, year = match.groups()
+        return _Day(_year(year), _month(name), int(day), mark="")
+    if match := _DIGITS_DATE.fullmatch(text):
+        year, month, day = match.groups()
+        return _Day(int(year), int(month), int(day), mark="")
     return None
 
 
-_NOWHEN = _Moment(0, 0, 0, 0, None, "")
+def _moment(text: str) -> tuple[_Day, _Time]:
+    colon = text.find(":")
+    if colon < 0:
+        return _day(text) or _NO_DAY, _MIDNIGHT
+    cut = len(text[:colon].rstrip("0123456789").rstrip("T ,"))
+    day, time = _day(text[:cut]), _time(text[cut:])
+    return (day, time) if day and time else (_NO_DAY, _MIDNIGHT)
 
 
 def _date(column: Column, today: pd.Timestamp) -> Values:
     counted: dict[str, Array] = {name: np.zeros(len(column.unique), bool) for name in ("serial", "epoch", "cell")}
     stamps = np.full(len(column.unique), np.datetime64("NaT"), "datetime64[s]")
-    moments = [_NOWHEN] * len(column.unique)
+    moments = [(_NO_DAY, _MIDNIGHT)] * len(column.unique)
     for i, (value, text) in enumerate(zip(column.unique, column.texts, strict=True)):
         if isinstance(value, datetime.date):
             stamps[i], counted["cell"][i] = np.datetime64(value).astype("datetime64[s]"), True
@@ -427,20 +446,20 @@ def _date(column: Column, today: pd.Timestamp) -> Values:
         elif _EPOCH.fullmatch(text):
             stamps[i], counted["epoch"][i] = np.datetime64(int(text[:10]), "s"), True
         else:
-            moments[i] = _moment(text) or _NOWHEN
-    first, second = (np.array([getattr(m, part) for m in moments], dtype=int) for part in ("first", "second"))
-    marks = np.array([m.mark for m in moments], dtype=object)
+            moments[i] = _moment(text)
+    days, times = zip(*moments, strict=True) if moments else ((), ())
+    year, first, second = (np.array(part, dtype=int) for part in [*zip(*days, strict=True)][:3] or ((), (), ()))
+    marks = np.array([day.mark for day in days], dtype=object)
     day_first, notes = _decide_order(column, first, second, marks)
     swap = (marks != "") & day_first
     month, day = np.where(swap, second, first), np.where(swap, first, second)
-    year = np.array([m.year for m in moments], dtype=int)
-    offsets = np.array([np.nan if m.offset is None else m.offset for m in moments])
+    offsets = np.array([time.offset for time in times], dtype=float)
 
     known = (year > 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
     months: Array = (np.where(known, year, 1970) - 1970) * 12 + np.where(known, month, 1) - 1
     midnights: Array = months.astype("datetime64[M]").astype("datetime64[D]") + np.where(known, day, 1) - 1
     known = known & (midnights.astype("datetime64[M]").astype(int) == months)
-    seconds = np.array([m.seconds for m in moments]) - 60 * np.nan_to_num(offsets).astype(int)
+    seconds = np.array([time.seconds for time in times], dtype=int) - 60 * np.nan_to_num(offsets).astype(int)
     stamps[known] = (midnights.astype("datetime64[s]") + seconds)[known]
 
     zoned = known & ~np.isnan(offsets)
@@ -476,6 +495,12 @@ def _decide_order(column: Column, first: Array, second: Array, marks: Array) -> 
     """Whether the day stands before the month where the year comes last."""
     if column.hint in ("day first", "month first"):
         return column.hint == "day first", []
+    if (short := marks == SHORT_DASHED).any():
+        raise column.problem(
+            "dates of three short numbers do not say which is the year",
+            short,
+            f"export the year with four digits, or, if it comes last, say {column.say('day first', 'month first')}",
+        )
     written = (marks != "") & (first >= 1) & (second >= 1)
     days, months = written & (first > 12) & (second <= 12), written & (second > 12) & (first <= 12)
     open_ = written & (first <= 12) & (second <= 12) & (first != second)
