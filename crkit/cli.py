@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work = {"run": _run, "new": _new, "check-data": _check_data, "refresh": _refresh}[options.command]
     try:
         return work(options)
-    except _Refused as refused:
+    except _RefusedError as refused:
         _complain(f"crkit {options.command}: {refused}")
         return 2
     except KeyboardInterrupt:
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """What was asked for is not possible; the message is for the reader."""
 
 
@@ -135,9 +135,9 @@ def _pairs(words: Sequence[str], option: str, form: str) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or not name.strip() or not value.strip():
-            raise _Refused(f"{option} {word}: write it as {form}")
+            raise _RefusedError(f"{option} {word}: write it as {form}")
         if name.strip() in pairs:
-            raise _Refused(f"{option} names {name.strip()} twice")
+            raise _RefusedError(f"{option} names {name.strip()} twice")
         pairs[name.strip()] = value
     return pairs
 
@@ -145,10 +145,10 @@ def _pairs(words: Sequence[str], option: str, form: str) -> dict[str, str]:
 def _run(options: argparse.Namespace) -> int:
     if options.all:
         if options.topic or options.parameter or options.map:
-            raise _Refused("--all runs every notebook with its defaults: leave out the topic, -p and --map")
+            raise _RefusedError("--all runs every notebook with its defaults: leave out the topic, -p and --map")
         return _run_all(Path(options.out), options.jobs)
     if not options.topic:
-        raise _Refused("name a topic, as in: crkit run segments (or --all for every notebook)")
+        raise _RefusedError("name a topic, as in: crkit run segments (or --all for every notebook)")
     return _run_one(options)
 
 
@@ -171,13 +171,13 @@ def _run_one(options: argparse.Namespace) -> int:
         if out.exists() and not out.is_dir():
             raise ValueError(f"{out} is a file: give --out a folder")
     except ValueError as error:
-        raise _Refused(str(error)) from error
+        raise _RefusedError(str(error)) from error
 
     named = (*lesson.data, workbook.SIMULATED)
     data = values.get("data", named[0])
     if data not in named and "data" in known:
         if not Path(data).is_file():
-            raise _Refused(
+            raise _RefusedError(
                 f"data={data}: there is no such file, and the data sets of {lesson.topic} are: {_list(named)}"
             )
         result = _read(data, lesson.table, values.get("columns"))
@@ -185,13 +185,13 @@ def _run_one(options: argparse.Namespace) -> int:
         _keep_set_aside(result, out)
         values["data"] = str(Path(data).resolve())
     elif values.get("columns"):
-        raise _Refused("--map names the columns of a file of your own: give the file with -p data=FILE")
+        raise _RefusedError("--map names the columns of a file of your own: give the file with -p data=FILE")
 
     _say(f"Running {lesson.topic} into {out}")
     try:
         done = workbook.run(path, out, values, name=lesson.topic, exercises=False, progress=sys.stderr.isatty())
     except OSError as error:
-        raise _Refused(f"{out} cannot be written: {error.strerror or error}") from error
+        raise _RefusedError(f"{out} cannot be written: {error.strerror or error}") from error
     if done.problems:
         _complain(_failure(done))
         return 1
@@ -206,7 +206,7 @@ def _run_all(out: Path, jobs: int) -> int:
 
     paths = workbook.stored()
     if not paths:
-        raise _Refused(f"there are no notebooks in {workbook.folder()}")
+        raise _RefusedError(f"there are no notebooks in {workbook.folder()}")
     with tqdm(total=len(paths), unit="notebook", disable=not sys.stderr.isatty()) as bar:
 
         def told(done: Run) -> None:
@@ -232,18 +232,18 @@ def _new(options: argparse.Namespace) -> int:
 
     file = Path(options.file)
     if file.suffix != ".ipynb":
-        raise _Refused(f"{file}: a notebook's name ends in .ipynb")
+        raise _RefusedError(f"{file}: a notebook's name ends in .ipynb")
     try:
         bare = workbook.normalise(workbook.template(workbook.read(workbook.find(options.topic))))
     except ValueError as error:
-        raise _Refused(str(error)) from error
+        raise _RefusedError(str(error)) from error
     try:
         with file.open("x", encoding="utf-8") as new:
             new.write(str(nbformat.writes(bare)).rstrip("\n") + "\n")
     except FileExistsError:
-        raise _Refused(f"{file} exists already, and is left as it is: choose another name") from None
+        raise _RefusedError(f"{file} exists already, and is left as it is: choose another name") from None
     except OSError as error:
-        raise _Refused(f"{file} cannot be written: {error.strerror or error}") from error
+        raise _RefusedError(f"{file} cannot be written: {error.strerror or error}") from error
     _say(f"Made {file}. Set data and columns in its first code cell, then run it in JupyterLab.")
     return 0
 
@@ -251,7 +251,7 @@ def _new(options: argparse.Namespace) -> int:
 def _check_data(options: argparse.Namespace) -> int:
     columns = _pairs(options.map, "--map", "OURS=THEIRS, as in customer_id=CustomerID")
     if not Path(options.file).is_file():
-        raise _Refused(f"there is no file {options.file}")
+        raise _RefusedError(f"there is no file {options.file}")
     result = _read(options.file, options.table, columns or None)
     _say_counts(Path(options.file).name, result)
     if len(result.set_aside):
@@ -278,7 +278,7 @@ def _refresh(options: argparse.Namespace) -> int:
             for name in options.notebooks
         ] or workbook.stored()
     except ValueError as error:
-        raise _Refused(str(error)) from error
+        raise _RefusedError(str(error)) from error
     status = 0
     for path in tqdm(paths, unit="notebook", disable=not sys.stderr.isatty()):
         try:
@@ -297,9 +297,9 @@ def _read(file: str, table: str, columns: dict[str, str] | None) -> FileRead:
     try:
         return datasets.read_file(file, table, columns=columns)
     except ValueError as error:
-        raise _Refused(str(error)) from error
+        raise _RefusedError(str(error)) from error
     except OSError as error:
-        raise _Refused(f"{file} cannot be read: {error.strerror or error}") from error
+        raise _RefusedError(f"{file} cannot be read: {error.strerror or error}") from error
 
 
 def _say_counts(name: str, result: FileRead) -> None:
@@ -317,7 +317,7 @@ def _keep_set_aside(result: FileRead, out: Path) -> None:
             result.set_aside.to_csv(file, index=False)
             _say(f"  the rows set aside, with the reason for each: {file}")
     except OSError as error:
-        raise _Refused(f"{file} cannot be written: {error.strerror or error}") from error
+        raise _RefusedError(f"{file} cannot be written: {error.strerror or error}") from error
 
 
 def _short(path: Path) -> str:

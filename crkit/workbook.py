@@ -360,10 +360,12 @@ def scan(notebook: NotebookNode) -> list[str]:
         notebook: an executed notebook.
 
     Returns:
-        One line for each problem, naming the cell by its place (from 1) and the error; empty if there is none.
+        One line for each problem, naming the cell by its place (from 1, Papermill's own cell not counted) and the
+        error; empty if there is none.
     """
     problems = []
-    for place, cell in enumerate(notebook.cells, start=1):
+    cells = [cell for cell in notebook.cells if "injected-parameters" not in tags(cell)]
+    for place, cell in enumerate(cells, start=1):
         for output in cell.get("outputs", []):
             if found := _error_in(output):
                 problems.append(f"cell {place}: {found}")
@@ -397,10 +399,13 @@ def _traceback_in(text: str) -> str:
 
 @contextmanager
 def _quiet_kernel(**variables: str) -> Iterator[None]:
-    """Kernels started here see no profile of the user's, use one thread, and write no warnings of the debugger's."""
-    with tempfile.TemporaryDirectory(prefix="crkit-ipython-") as profile:
+    """Kernels started here see no profile of the user's, use one thread, and write no log to the terminal."""
+    with tempfile.TemporaryDirectory(prefix="crkit-ipython-") as home:
+        config = Path(home) / "profile_default" / "ipython_kernel_config.py"
+        config.parent.mkdir()
+        config.write_text("get_config().IPKernelApp.log_level = 50\n", encoding="utf-8")
         new = {
-            "IPYTHONDIR": profile,
+            "IPYTHONDIR": home,
             "OPENBLAS_NUM_THREADS": "1",
             "OMP_NUM_THREADS": "1",
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -469,6 +474,7 @@ def run(
     values = check_parameters(notebook, values or {})
     if not exercises:
         notebook = template(notebook)
+    notebook.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE_INFO)
     out.mkdir(parents=True, exist_ok=True)
     stem = name or source.stem
     started = time.monotonic()

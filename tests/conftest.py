@@ -1,0 +1,59 @@
+"""What all tests share: small notebooks, and browser tests that run after one another in one worker."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
+os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
+
+FIRST = """# Small things
+
+**How small can a lesson be?** 5 minutes.
+
+You will be able to:
+
+- count to three,
+- draw a dot,
+- stop.
+"""
+PARAMETERS = """data = "kittiwake"  # which data
+seed = 0  # the company's number
+columns = {}  # our name of a column to yours
+hub_file = "my_hub.yaml"  # your Hub
+"""
+PICTURE = """from crkit import figures
+fig, (ax,) = figures.new(size=(2, 1))
+_ = ax.plot([0, 1], [0, seed], **figures.line(0))
+figures.finish(fig, title="A line", alt="A line upwards.")"""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the browser tests in one worker: they share a JupyterLab."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture
+def make_notebook(tmp_path: Path) -> Callable[..., Path]:
+    """Write a small lesson: the given code cells (text, or text and tags) after the title and the parameters."""
+
+    def make(*cells: str | tuple[str, str], name: str = "small.ipynb", parameters: str | None = PARAMETERS) -> Path:
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(FIRST)])
+        if parameters is not None:
+            notebook.cells.append(nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]}))
+        for cell in cells:
+            source, tag = (cell, None) if isinstance(cell, str) else cell
+            notebook.cells.append(nbformat.v4.new_code_cell(source, metadata={"tags": [tag]} if tag else {}))
+        for i, cell in enumerate(notebook.cells):
+            cell.id = f"c{i}"
+        path = tmp_path / name
+        nbformat.write(notebook, path)
+        return path
+
+    return make
