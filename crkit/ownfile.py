@@ -485,7 +485,7 @@ def _clause(reason: Reason) -> str:
 
 def _originals(layout: _Layout, bad: Mapping[int, Reason]) -> pd.DataFrame:
     """The rows set aside, whole and as text, with their line and reason."""
-    rows = {line: [as_text(cell) for cell in row] for line, row in layout.records() if line in bad} if bad else {}
+    rows = {line: _trim(row, len(layout.header)) for line, row in layout.records() if line in bad} if bad else {}
     names = ["line", "reason"]
     for i in range(max([len(layout.header), *map(len, rows.values())])):
         name = layout.header[i] if i < len(layout.header) and layout.header[i] else f"column {i + 1}"
@@ -494,6 +494,14 @@ def _originals(layout: _Layout, bad: Mapping[int, Reason]) -> pd.DataFrame:
         )
     full = [[line, _reason(bad[line], row), *row, *[""] * (len(names) - 2 - len(row))] for line, row in rows.items()]
     return pd.DataFrame(full, columns=names).astype(dict.fromkeys(names[1:], "str") | {"line": "int64"})
+
+
+def _trim(row: Cells, width: int) -> list[str]:
+    """A row as text, without the empty cells that stand beyond the header."""
+    texts = [as_text(cell) for cell in row]
+    while len(texts) > width and not texts[-1]:
+        texts.pop()
+    return texts
 
 
 def _reason(reason: Reason, row: Sequence[str]) -> str:

@@ -94,6 +94,10 @@ _SERIAL = re.compile(r"[2-7]\d{4}(?:[.,]\d+)?")
 _EPOCH = re.compile(r"\d{10}|\d{13}")
 _SCIENTIFIC = re.compile(r"[+-]?\d(?:[.,]\d+)?[eE][+-]?\d{1,3}")
 _MONEY = re.compile(r"(\D*?)(\d(?:[\d.,' ]*\d)?)([.,]?)(\D*)")
+_SHAPES = {
+    decimal: re.compile(rf"(?:\d+|\d{{1,3}}(?:{t}\d{{2,3}})*{t}\d{{3}}|\d{{1,3}}(?:[' ]\d{{3}})+)(?:{d}\d+)?")
+    for decimal, d, t in ((",", ",", r"\."), (".", r"\.", ","))
+}
 _SPACED = re.compile(r"\d{1,3}(?:[' ]\d{3})+(?:[.,]\d+)?")
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
 
@@ -255,7 +259,10 @@ def _money(text: str) -> _Money | None:
     minus = around.count("-") + (inner is not text)
     if minus > 1 or (trailing and any(mark in digits for mark in ".,")):
         return None
-    return _Money(digits, minus == 1, currency, _decimal(digits))
+    decimal = _decimal(digits)
+    if decimal in _SHAPES and not _SHAPES[decimal].fullmatch(digits):
+        return None
+    return _Money(digits, minus == 1, currency, decimal)
 
 
 def _decimal(digits: str) -> str:
@@ -273,17 +280,12 @@ def _decimal(digits: str) -> str:
     return "either" if len(fraction) == 3 and len(whole) <= 3 and whole[0] != "0" else marks[0]
 
 
-def _to_number(decimal: str) -> Callable[[str], float]:
+def _to_number(digits: str, decimal: str) -> float:
+    """The value of a number written with this decimal sign; nan if it cannot be written so."""
+    if not _SHAPES[decimal].fullmatch(digits):
+        return math.nan
     thousands = "." if decimal == "," else ","
-    d, t = re.escape(decimal), re.escape(thousands)
-    shape = re.compile(rf"(?:\d+|\d{{1,3}}(?:{t}\d{{2,3}})*{t}\d{{3}}|\d{{1,3}}(?:[' ]\d{{3}})+)(?:{d}\d+)?")
-
-    def convert(digits: str) -> float:
-        if not shape.fullmatch(digits):
-            return math.nan
-        return float(re.sub(rf"[{t}' ]", "", digits).replace(decimal, "."))
-
-    return convert
+    return float(digits.replace(thousands, "").replace("'", "").replace(" ", "").replace(decimal, "."))
 
 
 def _number(column: Column, _: pd.Timestamp) -> Values:
@@ -303,12 +305,11 @@ def _number(column: Column, _: pd.Timestamp) -> Values:
             rows=firsts,
             remedy="convert them to one currency, or export one file for each",
         )
-    convert = _to_number(decimal)
     wrong = column.reason("is not a number", "correct these cells, or map another column")
     values = np.full(len(money), np.nan)
     for i, found in enumerate(money):
         if found:
-            values[i] = convert(found.digits) * (-1 if found.negative else 1)
+            values[i] = _to_number(found.digits, decimal) * (-1 if found.negative else 1)
         elif typed[i] or _SCIENTIFIC.fullmatch(column.texts[i]):
             values[i] = float(column.texts[i].replace(",", "."))
     values[~np.isfinite(values)] = np.nan
