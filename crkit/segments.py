@@ -7,10 +7,13 @@ value (`fit_bg_nbd`, `fit_gamma_gamma`, `fit_sbg`), and to the question whether 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import narwhals as nw
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from crkit.clv import (
@@ -19,21 +22,45 @@ from crkit.clv import (
     DataError,
     GammaGamma,
     Sbg,
+    Values,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_sbg,
+    value_customers,
 )
 
 __all__ = [
+    "RFM_SEGMENTS",
+    "Agreement",
     "BgNbd",
+    "Clustering",
     "ConvergenceError",
     "DataError",
     "GammaGamma",
+    "Holdout",
+    "Interval",
     "Sbg",
+    "Values",
+    "agreement",
+    "choose_k",
+    "cluster",
     "fit_bg_nbd",
     "fit_gamma_gamma",
     "fit_sbg",
+    "gini",
+    "gini_interval",
+    "holdout",
+    "holdout_by_frequency",
+    "lorenz",
+    "retention_table",
+    "rfm_scores",
+    "rfm_segments",
     "rfm_summary",
+    "rfm_table",
+    "scale_features",
+    "top_share",
+    "tracking",
+    "value_customers",
 ]
 
 HOURS = {"D": 24, "W": 168, "h": 1}
@@ -53,14 +80,14 @@ class _Orders(NamedTuple):
     eager: bool
     customer: str
     at: str
-    amount: str
+    amount: str | None
     zoned: bool
     end: pd.Timestamp
     beyond: bool  # whether there are orders after the end
     unit: str
 
 
-def _open(orders: Any, customer: str, at: str, amount: str, observation_end: Any, unit: str) -> _Orders:
+def _open(orders: Any, customer: str, at: str, amount: str | None, observation_end: Any, unit: str) -> _Orders:
     if unit not in HOURS:
         raise ValueError(f"unit must be one of {', '.join(HOURS)}, not {unit!r}")
     frame = nw.from_native(orders)
@@ -68,36 +95,33 @@ def _open(orders: Any, customer: str, at: str, amount: str, observation_end: Any
     lazy = frame.lazy()
     schema = lazy.collect_schema()
     for argument, name in (("customer", customer), ("at", at), ("amount", amount)):
-        if name not in schema:
+        if name is not None and name not in schema:
             raise DataError(f"orders have no column {name!r}: set {argument}= to one of {', '.join(schema)}")
     if not isinstance(schema[at], (nw.Datetime, nw.Date)):
         raise DataError(f"column {at!r} holds {schema[at]}, not dates: convert it, in pandas with pd.to_datetime")
-    if not schema[amount].is_numeric():
+    if amount is not None and not schema[amount].is_numeric():
         raise DataError(f"column {amount!r} holds {schema[amount]}, not numbers: convert it, e.g. with pd.to_numeric")
-    money = nw.col(amount).cast(nw.Float64)
-    seen = lazy.select(
-        rows=nw.len(),
-        customer=nw.col(customer).is_null().sum(),
-        at=nw.col(at).is_null().sum(),
-        amount=(money.is_null() | ~money.is_finite()).sum(),
-        negative=(money < 0).sum(),
-        last=nw.col(at).max(),
-    ).collect()
+    missing = {customer: nw.col(customer).is_null(), at: nw.col(at).is_null()}
+    if amount is not None:
+        money = nw.col(amount).cast(nw.Float64)
+        missing[amount] = money.is_null() | ~money.is_finite()
+    counts = {f"_missing{i}": wrong.sum() for i, wrong in enumerate(missing.values())}
+    if amount is not None:
+        counts["_negative"] = (money < 0).sum()
+    seen = lazy.select(_rows=nw.len(), _last=nw.col(at).max(), **counts).collect()
     found = {name: seen[name][0] for name in seen.columns}
-    if not found["rows"]:
+    if not found["_rows"]:
         raise DataError("orders are empty: there is nobody to summarise")
-    for name, column in (("customer", customer), ("at", at), ("amount", amount)):
-        if found[name]:
-            missing = money.is_null() | ~money.is_finite() if name == "amount" else nw.col(column).is_null()
-            where = _first_rows(frame, missing)
-            raise DataError(f"column {column!r} is missing in {found[name]} row(s){where}; set them aside or fill them")
-    if found["negative"]:
-        where = _first_rows(frame, money < 0)
+    for i, (column, wrong) in enumerate(missing.items()):
+        if rows := found[f"_missing{i}"]:
+            where = _first_rows(frame, wrong)
+            raise DataError(f"column {column!r} is missing in {rows} row(s){where}; set them aside or fill them")
+    if amount is not None and found["_negative"]:
         raise DataError(
-            f"column {amount!r} is negative in {found['negative']} row(s){where}; a return is not a purchase: net it "
-            "against its order, or set it aside"
+            f"column {amount!r} is negative in {found['_negative']} row(s){_first_rows(frame, money < 0)}; a return is "
+            "not a purchase: net it against its order, or set it aside"
         )
-    last = pd.Timestamp(found["last"])
+    last = pd.Timestamp(found["_last"])
     last = last if last.tz is None else last.tz_localize(None)
     end = last if observation_end is None else pd.Timestamp(observation_end)
     if pd.isna(end):
@@ -128,17 +152,24 @@ def _period(orders: _Orders) -> nw.Expr:
     return at.cast(nw.Datetime("us")).dt.truncate("1h") if orders.unit == "h" else at.cast(nw.Date)
 
 
+def _by_period(orders: _Orders) -> nw.LazyFrame[Any]:
+    """Per customer and purchase period up to the end of observation: the money."""
+    money = nw.lit(0.0) if orders.amount is None else nw.col(orders.amount).cast(nw.Float64)
+    rows = orders.frame.select(nw.col(orders.customer), _period=_period(orders), _money=money)
+    if orders.beyond:
+        rows = rows.filter(nw.col("_period") <= _moment(orders.end, orders.unit))
+    return rows.group_by(orders.customer, "_period").agg(nw.col("_money").sum())
+
+
+def _moment(when: pd.Timestamp, unit: str) -> nw.Expr:
+    """A literal to compare purchase periods with."""
+    return nw.lit(when.to_pydatetime() if unit == "h" else when.date())
+
+
 def _by_customer(orders: _Orders) -> nw.LazyFrame[Any]:
     """Per customer: periods with a purchase, first and last of them, money in all and in the first period."""
-    rows = orders.frame.select(
-        nw.col(orders.customer), _period=_period(orders), _money=nw.col(orders.amount).cast(nw.Float64)
-    )
-    if orders.beyond:
-        end = orders.end.to_pydatetime() if orders.unit == "h" else orders.end.date()
-        rows = rows.filter(nw.col("_period") <= nw.lit(end))
     return (
-        rows.group_by(orders.customer, "_period")
-        .agg(nw.col("_money").sum())
+        _by_period(orders)
         .group_by(orders.customer)
         .agg(
             _periods=nw.len(),
@@ -164,7 +195,7 @@ def _by_customer_pandas(orders: _Orders) -> pd.DataFrame:
     hours = 1 if orders.unit == "h" else 24
     per_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[resolution]
     period = stamp.view(np.int64) // (hours * 3600 * per_second)
-    money = table[orders.amount].to_numpy(dtype=np.float64)
+    money = np.zeros(len(table)) if orders.amount is None else table[orders.amount].to_numpy(dtype=np.float64)
     ids = table[orders.customer]
     if orders.beyond:
         kept = period <= int(orders.end.timestamp()) // (hours * 3600)
@@ -274,13 +305,757 @@ def rfm_summary(
         .then((nw.col("_total") - nw.col("_first_money")) / repeats_)
         .otherwise(nw.lit(0.0)),
     )
-    if not opened.eager:
-        return summary.to_native()
-    done = summary.collect()
-    _require_rows(len(done), opened)
+    return _native(summary, opened)
+
+
+def _native(result: nw.LazyFrame[Any], orders: _Orders) -> Any:
+    """The result as the kind of frame that the orders came in: lazy stays lazy."""
+    if not orders.eager:
+        return result.to_native()
+    done = result.collect()
+    _require_rows(len(done), orders)
     return done.to_native()
 
 
 def _require_rows(rows: int, orders: _Orders) -> None:
     if not rows:
         raise DataError(f"no order is left up to observation_end {orders.end.date()}: choose a later date")
+
+
+def rfm_table(
+    orders: Any,
+    *,
+    customer: str = "customer_id",
+    at: str = "ordered_at",
+    amount: str = "amount_eur",
+    observation_end: Any = None,
+) -> Any:
+    """Recency, frequency and monetary value as marketing counts them: all orders, and back from the end.
+
+    These are not the columns of `rfm_summary`, where recency is an age and the first order does not count.
+
+    Args:
+        orders: one row per order, in any data frame that Narwhals reads.
+        customer: the column that names the customer.
+        at: the column with date or time of the order.
+        amount: the column with its money.
+        observation_end: the last day that counts; default: that of the last order.
+
+    Returns:
+        One row per customer, in the engine of ``orders``; pandas rows are sorted by customer.
+
+        * the customer column, named as in ``orders``
+        * ``recency``: days from the last order to the end of observation
+        * ``frequency``: days with an order
+        * ``monetary``: money in all
+
+    Raises:
+        DataError: as `rfm_summary`.
+
+    Example:
+        >>> orders = pd.DataFrame({
+        ...     "customer_id": [1, 1, 2],
+        ...     "ordered_at": pd.to_datetime(["2025-01-01", "2025-01-03", "2025-01-05"]),
+        ...     "amount_eur": [10.0, 20.0, 5.0],
+        ... })
+        >>> print(rfm_table(orders).to_string(index=False))
+         customer_id  recency  frequency  monetary
+                   1        2          2      30.0
+                   2        0          1       5.0
+    """
+    opened = _open(orders, customer, at, amount, observation_end, "D")
+    if isinstance(orders, pd.DataFrame):
+        table = _by_customer_pandas(opened)
+        _require_rows(len(table), opened)
+        recency = (int(opened.end.timestamp()) // 3600 - table["_last"]) // 24
+        columns = {"recency": recency, "frequency": table["_periods"], "monetary": table["_total"]}
+        return pd.DataFrame({customer: table[customer], **columns})
+    end = nw.lit(opened.end.to_pydatetime()).cast(nw.Datetime("us"))
+    return _native(
+        _by_customer(opened).select(
+            nw.col(customer),
+            recency=((end - nw.col("_last")).dt.total_minutes() // (24 * 60)).cast(nw.Int64),
+            frequency=nw.col("_periods"),
+            monetary=nw.col("_total"),
+        ),
+        opened,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# RFM scores and named segments
+# ---------------------------------------------------------------------------------------------------------------------
+
+RFM = ("recency", "frequency", "monetary")
+"""The columns of `rfm_table` that customers are compared by."""
+
+RFM_SEGMENTS = {
+    "champions": "bought lately (R 4 or 5), often and much (mean of F and M at least 4)",
+    "loyal": "often and much (mean of F and M at least 4), but not lately (R 3)",
+    "growing": "not gone (R 3 or more), middling (mean of F and M from 2.5 to below 4)",
+    "light": "not gone (R 3 or more), but little (mean of F and M below 2.5): new or occasional",
+    "at risk": "used to buy well (mean of F and M at least 3), but long ago (R 1 or 2)",
+    "dormant": "little (mean of F and M below 3) and long ago (R 1 or 2)",
+}
+"""The named RFM segments, each customer in exactly one, with their cut-offs."""
+
+
+def _pandas(table: Any) -> pd.DataFrame:
+    if isinstance(table, pd.DataFrame):
+        return table
+    frame: pd.DataFrame = nw.from_native(table).lazy().collect().to_pandas()
+    return frame
+
+
+def _score(values: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.int64]:
+    """1 + floor(bins * share of customers with a strictly smaller value): equal values never part."""
+    below = np.searchsorted(np.sort(values), values, side="left")
+    return 1 + below * bins // len(values)
+
+
+def rfm_scores(table: Any) -> pd.DataFrame:
+    """Score customers from 1 to 5 on recency, frequency and money, and name their segment.
+
+    The score is 1 + floor(5 x the share of customers who did strictly worse): 4 means that at least 60 % did worse.
+    Equal values always get equal scores. So groups need not be equal in size: if two thirds of the customers bought
+    once, they all have frequency score 1 and the next ones 4. With few customers, or few different values, some
+    scores stay empty; if all are equal, all score 1. Scores compare customers with one another; they say nothing
+    about the company as a whole.
+
+    Args:
+        table: made by `rfm_table`, in any data frame.
+
+    Returns:
+        A pandas table: the columns of ``table``, then ``r``, ``f`` and ``m`` (1 to 5, 5 is best) and ``segment``, a
+        category in the order of `RFM_SEGMENTS`, which has the cut-offs.
+
+    Raises:
+        DataError: if a column is missing, a value is missing, or there are no rows.
+
+    Example:
+        >>> table = pd.DataFrame({"recency": [2, 90, 30], "frequency": [9, 1, 1], "monetary": [300.0, 20.0, 25.0]})
+        >>> rfm_scores(table)[["r", "f", "m", "segment"]].to_string(index=False).splitlines()[1:]
+        [' 4  4  4 champions', ' 1  1  1   dormant', ' 2  1  2   dormant']
+    """
+    scored = _pandas(table).copy()
+    for score, column in (("r", "recency"), ("f", "frequency"), ("m", "monetary")):
+        values = _values(scored, column)
+        scored[score] = _score(-values if score == "r" else values, 5)
+    r, worth = scored["r"], (scored["f"] + scored["m"]) / 2
+    names = np.select(
+        [
+            (r >= 4) & (worth >= 4),
+            (r == 3) & (worth >= 4),
+            (r >= 3) & (worth >= 2.5),
+            r >= 3,
+            worth >= 3,
+        ],
+        list(RFM_SEGMENTS)[:5],
+        "dormant",
+    )
+    scored["segment"] = pd.Categorical(names, categories=list(RFM_SEGMENTS))
+    return scored
+
+
+def _values(table: pd.DataFrame, column: str) -> npt.NDArray[np.float64]:
+    if column not in table.columns:
+        raise DataError(f"the table has no column {column!r}; it has {', '.join(map(str, table.columns))}")
+    values = table[column].to_numpy(dtype=np.float64, na_value=np.nan)
+    if not len(values):
+        raise DataError("the table has no rows")
+    wrong = np.flatnonzero(~np.isfinite(values))
+    if len(wrong):
+        raise DataError(f"column {column!r} is missing in {len(wrong)} row(s), first row {wrong[0]} (counted from 0)")
+    return values
+
+
+def rfm_segments(scores: pd.DataFrame) -> pd.DataFrame:
+    """Sum up the named RFM segments.
+
+    Args:
+        scores: made by `rfm_scores`.
+
+    Returns:
+        One row per segment that has customers, in the order of `RFM_SEGMENTS`: ``customers``, ``share_of_customers``,
+        ``share_of_money``, and the means ``recency``, ``frequency``, ``monetary``.
+    """
+    groups = scores.groupby("segment", observed=True)
+    table = pd.DataFrame({"customers": groups.size()})
+    table["share_of_customers"] = table["customers"] / len(scores)
+    table["share_of_money"] = groups["monetary"].sum() / max(scores["monetary"].sum(), 1e-300)
+    return pd.concat([table, groups[list(RFM)].mean()], axis=1)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Clusters
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """Customers in k groups, made by `cluster`.
+
+    Attributes:
+        labels: the group of each customer, indexed as the table; 0 is the group with the largest mean of the last
+            column.
+        centres: mean of each column per group, in the table's own units.
+        sizes: customers per group.
+        inertia: sum of squared distances to the group's centre, in scaled units.
+        scale: how the columns were scaled.
+    """
+
+    labels: pd.Series
+    centres: pd.DataFrame
+    sizes: pd.Series
+    inertia: float
+    scale: str
+
+
+def scale_features(table: Any, columns: Sequence[str] = RFM, scale: str = "log") -> npt.NDArray[np.float64]:
+    """Bring columns to scales that can be compared.
+
+    Args:
+        table: one row per customer.
+        columns: which columns.
+        scale: ``"log"`` takes log(1 + value) and standardises, which suits skewed counts and money; ``"standard"`` only
+            standardises; ``"none"`` leaves the values, so that the column with the largest numbers decides alone.
+
+    Returns:
+        An array, one row per customer. A column without variation becomes 0 throughout.
+
+    Raises:
+        DataError: if a column or value is missing, or a value is negative where the logarithm is taken.
+    """
+    table = _pandas(table)
+    if scale not in ("log", "standard", "none"):
+        raise ValueError(f"scale must be 'log', 'standard' or 'none', not {scale!r}")
+    values = np.column_stack([_values(table, column) for column in columns])
+    if scale == "none":
+        return values
+    if scale == "log":
+        if (values < 0).any():
+            raise DataError("a value is negative, so it has no logarithm: use scale='standard'")
+        values = np.log1p(values)
+    spread = values.std(axis=0)
+    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 1e-12, spread, 1.0))
+
+
+def cluster(table: Any, k: int, *, columns: Sequence[str] = RFM, scale: str = "log", seed: int = 0) -> Clustering:
+    """Put customers into k groups by k-means.
+
+    k-means draws round groups of similar width, and it always finds k of them, whether or not there are any.
+
+    Args:
+        table: one row per customer, such as `rfm_table` makes.
+        k: how many groups.
+        columns: what to compare customers by; the last one orders the groups.
+        scale: see `scale_features`.
+        seed: of the random starts (10 of them, the best is kept). Same seed, same groups.
+
+    Returns:
+        The clustering.
+
+    Raises:
+        DataError: if a column or value is missing, or there are fewer different customers than groups.
+
+    Source: Lloyd (1982); Arthur and Vassilvitskii (2007) for the starts.
+    """
+    table = _pandas(table)
+    features = scale_features(table, columns, scale)
+    fitted = _k_means(features, k, seed, starts=10)
+    frame = pd.DataFrame({column: _values(table, column) for column in columns}, index=table.index)
+    order = frame.groupby(fitted.labels_)[columns[-1]].mean().sort_values(ascending=False, kind="stable").index
+    rank = np.empty(k, dtype=np.int64)
+    rank[order] = np.arange(k)
+    labels = pd.Series(rank[fitted.labels_], index=table.index, name="cluster")
+    groups = frame.groupby(labels)
+    return Clustering(labels, groups.mean(), groups.size().rename("customers"), float(fitted.inertia_), scale)
+
+
+def _k_means(features: npt.NDArray[np.float64], k: int, seed: int, starts: int) -> Any:
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
+
+    different = len(np.unique(features, axis=0))
+    if isinstance(k, bool) or int(k) != k or not 1 <= k <= different:
+        raise DataError(f"k must be a whole number from 1 to {different}, the number of different customers, not {k!r}")
+    with threadpool_limits(1):  # several threads are slower on so few rows
+        return KMeans(int(k), n_init=starts, random_state=seed).fit(features)
+
+
+def _nearest(features: npt.NDArray[np.float64], fitted: Any) -> npt.NDArray[np.intp]:
+    """The group whose centre is nearest to each customer."""
+    centres = fitted.cluster_centers_
+    return np.asarray(np.argmin((centres**2).sum(axis=1) - 2 * features @ centres.T, axis=1))
+
+
+def choose_k(
+    table: Any,
+    ks: Sequence[int] = (2, 3, 4, 5, 6, 7, 8),
+    *,
+    columns: Sequence[str] = RFM,
+    scale: str = "log",
+    resamples: int = 20,
+    seed: int = 0,
+    most: int = 2000,
+) -> pd.DataFrame:
+    """Show what speaks for each number of groups. The data seldom decide it; what you can do for each group may.
+
+    Args:
+        table: one row per customer.
+        ks: numbers of groups to try, each at least 2.
+        columns: what to compare customers by.
+        scale: see `scale_features`.
+        resamples: bootstrap samples for the stability.
+        seed: of all random numbers.
+        most: with more customers than this, a random sample of this size is used.
+
+    Returns:
+        One row per k:
+
+        * ``k``
+        * ``inertia``: sum of squared distances to the centres; it falls with every k, so it cannot choose one alone
+        * ``silhouette``: mean over customers of how much closer they are to their own group than to the next (-1 to
+          1), with ``silhouette_low`` and ``silhouette_high``, a 95 % interval for other customers in these same
+          groups
+        * ``stability``: mean adjusted Rand index between these groups and those found from a bootstrap sample of the
+          customers, both applied to all customers (1: the same groups each time), with ``stability_low`` and
+          ``stability_high``, the range that holds the middle 80 % of the samples. A stable grouping is repeatable,
+          which does not make it real: a cloud without groups can be cut in the same place each time.
+
+    Source: Rousseeuw (1987) for the silhouette; Hennig (2007) and Lange et al. (2004) for stability.
+    """
+    from sklearn.metrics import adjusted_rand_score, silhouette_samples
+
+    features = scale_features(table, columns, scale)
+    rng = np.random.default_rng(seed)
+    if len(features) > most:
+        features = features[rng.choice(len(features), most, replace=False)]
+    if min(ks) < 2:
+        raise ValueError("ks must be at least 2: one group has no silhouette")
+    samples = [rng.integers(0, len(features), len(features)) for _ in range(resamples)]
+    rows = []
+    for k in ks:
+        if k >= len(features):
+            raise DataError(f"k = {k} leaves no two customers together: there are only {len(features)} customers")
+        fitted = _k_means(features, k, seed, starts=10)
+        width = silhouette_samples(features, fitted.labels_)
+        margin = 1.96 * width.std(ddof=1) / np.sqrt(len(width))
+        agreed = [
+            adjusted_rand_score(fitted.labels_, _nearest(features, _k_means(features[rows_], k, seed, 3)))
+            for rows_ in samples
+            if len(np.unique(features[rows_], axis=0)) >= k
+        ]
+        low, high = np.quantile(agreed, [0.1, 0.9])
+        mean = float(width.mean())
+        rows.append((k, fitted.inertia_, mean, mean - margin, mean + margin, float(np.mean(agreed)), low, high))
+    names = ["k", "inertia"] + [f"{what}{end}" for what in ("silhouette", "stability") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=names)
+
+
+class Agreement(NamedTuple):
+    """How far two groupings agree."""
+
+    adjusted_rand: float  # 1: the same groups; 0: as much as by chance
+    lower: float
+    upper: float
+    level: float
+
+
+def _adjusted_rand(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Adjusted Rand index of contingency tables, over the last two axes."""
+
+    def pairs(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.asarray(counts * (counts - 1) / 2)
+
+    together = pairs(table).sum(axis=(-2, -1))
+    rows, columns = pairs(table.sum(axis=-1)).sum(axis=-1), pairs(table.sum(axis=-2)).sum(axis=-1)
+    by_chance = rows * columns / pairs(table.sum(axis=(-2, -1)))
+    best = (rows + columns) / 2
+    same = np.isclose(best, by_chance)  # one group on both sides, or every customer alone on both
+    return np.where(same, 1.0, (together - by_chance) / np.where(same, 1.0, best - by_chance))
+
+
+def agreement(labels: Any, truth: Any, *, level: float = 0.95, draws: int = 2000, seed: int = 0) -> Agreement:
+    """Compare two groupings of the same customers by the adjusted Rand index.
+
+    The index looks at pairs of customers: are they together in both groupings, or apart in both? It is 1 if the
+    groupings are the same whatever their names, and 0 on average if one is random.
+
+    Args:
+        labels: the group of each customer.
+        truth: the other grouping, in the same order; neither has to have as many groups as the other.
+        level: coverage of the interval.
+        draws: bootstrap samples of customers, both groupings held fixed.
+        seed: of the bootstrap.
+
+    Returns:
+        The index with a percentile interval.
+
+    Raises:
+        DataError: if the two differ in length, have missing values, or fewer than 2 customers.
+
+    Source: Hubert and Arabie (1985).
+
+    Example:
+        >>> agreement(["a", "a", "b", "b"], [2, 2, 1, 1]).adjusted_rand
+        1.0
+    """
+    one, other = pd.Series(np.asarray(labels)), pd.Series(np.asarray(truth))
+    if len(one) != len(other) or len(one) < 2:
+        raise DataError(f"both groupings must cover the same 2 or more customers, not {len(one)} and {len(other)}")
+    if one.isna().any() or other.isna().any():
+        raise DataError("a group is missing for some customers: compare only those whom both groupings cover")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level!r}")
+    table = pd.crosstab(one, other).to_numpy(dtype=np.float64)
+    resampled = np.random.default_rng(seed).multinomial(len(one), table.ravel() / len(one), size=draws)
+    spread = _adjusted_rand(resampled.reshape(draws, *table.shape).astype(np.float64))
+    lower, upper = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
+    return Agreement(float(_adjusted_rand(table)), float(lower), float(upper), level)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Does the model hold? Calibration and holdout
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """Customers seen up to one date, and what they did after it; made by `holdout`.
+
+    Attributes:
+        table: one row per customer who bought in the calibration period, in the engine of the orders: the columns of
+            `rfm_summary` at the end of calibration, then ``holdout_frequency`` (days with a purchase in the holdout
+            period) and ``holdout_value`` (their money).
+        duration: length of the holdout period in ``unit``.
+        unit: of all times.
+        calibration_end: last day of the calibration period.
+        observation_end: last day of the holdout period.
+    """
+
+    table: Any
+    duration: float
+    unit: str
+    calibration_end: pd.Timestamp
+    observation_end: pd.Timestamp
+
+
+def holdout(
+    orders: Any,
+    *,
+    calibration_end: Any,
+    observation_end: Any = None,
+    customer: str = "customer_id",
+    at: str = "ordered_at",
+    amount: str = "amount_eur",
+    unit: str = "D",
+) -> Holdout:
+    """Split the orders in time: fit on what came first, check on what came after.
+
+    Args:
+        orders: one row per order, in any data frame that Narwhals reads.
+        calibration_end: the last day (hour) of the calibration period.
+        observation_end: the last day (hour) of the holdout period; default: that of the last order.
+        customer: the column that names the customer.
+        at: the column with date or time of the order.
+        amount: the column with its money.
+        unit: unit of times, as in `rfm_summary`.
+
+    Returns:
+        The split. Customers whose first order came after calibration are left out: no model could have known them.
+
+    Raises:
+        DataError: as `rfm_summary`, or if there is no time between the two dates.
+    """
+    opened = _open(orders, customer, at, amount, observation_end, unit)
+    seen = _open(orders, customer, at, amount, calibration_end, unit)
+    if seen.end >= opened.end:
+        raise DataError(f"calibration_end {seen.end.date()} must come before observation_end {opened.end.date()}")
+    summary = nw.from_native(
+        rfm_summary(orders, customer=customer, at=at, amount=amount, observation_end=calibration_end, unit=unit)
+    ).lazy()
+    later = (
+        _by_period(opened)
+        .filter(nw.col("_period") > _moment(seen.end, unit))
+        .group_by(customer)
+        .agg(holdout_frequency=nw.len(), holdout_value=nw.col("_money").sum())
+    )
+    table = (
+        summary.join(later, on=customer, how="left")
+        .with_columns(
+            nw.col("holdout_frequency").fill_null(0).cast(nw.Int64),
+            nw.col("holdout_value").fill_null(0.0),
+        )
+        .select(*summary.collect_schema().names(), "holdout_frequency", "holdout_value")
+    )
+    duration = (opened.end - seen.end) / pd.Timedelta(hours=HOURS[unit])
+    return Holdout(_native(table, opened), duration, unit, seen.end, opened.end)
+
+
+def holdout_by_frequency(model: BgNbd, split: Holdout, *, most: int = 7) -> pd.DataFrame:
+    """Compare predicted and actual purchases in the holdout period, by how often customers had bought before.
+
+    Args:
+        model: fitted to ``split.table``.
+        split: made by `holdout`.
+        most: customers with at least this many repeat purchases form one group.
+
+    Returns:
+        One row per group: ``frequency`` (text, the last one ending in ``+``), ``customers``, ``actual`` and
+        ``predicted`` (mean purchases per customer in the holdout period), ``lower`` and ``upper`` (a 95 % interval
+        around ``actual``, from the spread between customers; missing for a single customer).
+    """
+    table = _pandas(split.table)
+    predicted = model.expected_purchases(split.duration, table["frequency"], table["recency"], table["T"])
+    frame = pd.DataFrame(
+        {"group": np.minimum(table["frequency"], most), "actual": table["holdout_frequency"], "predicted": predicted}
+    )
+    groups = frame.groupby("group")
+    result = pd.DataFrame(
+        {"customers": groups.size(), "actual": groups["actual"].mean(), "predicted": groups["predicted"].mean()}
+    )
+    margin = 1.96 * groups["actual"].std() / np.sqrt(result["customers"])
+    result["lower"], result["upper"] = (result["actual"] - margin).clip(lower=0), result["actual"] + margin
+    result.insert(0, "frequency", [f"{most}+" if group == most else str(group) for group in result.index])
+    return result.reset_index(drop=True)
+
+
+def tracking(
+    model: BgNbd,
+    orders: Any,
+    *,
+    calibration_end: Any,
+    observation_end: Any = None,
+    customer: str = "customer_id",
+    at: str = "ordered_at",
+    unit: str = "D",
+    every: int = 7,
+) -> pd.DataFrame:
+    """Follow cumulative repeat purchases over time: actual against what the model expects of these customers.
+
+    The expectation knows only when each customer first bought, not what they did since: that tests the model over the
+    whole period, calibration included.
+
+    Args:
+        model: fitted to the calibration period, in ``unit``.
+        orders: one row per order, in any data frame that Narwhals reads.
+        calibration_end: the last day of the calibration period; customers who first bought later are left out.
+        observation_end: the last day to follow; default: that of the last order.
+        customer: the column that names the customer.
+        at: the column with date or time of the order.
+        unit: the model's unit.
+        every: days between rows.
+
+    Returns:
+        One row per step, counted from the first purchase of all: ``ends_at`` (its last day), ``actual`` and
+        ``expected`` (cumulative repeat purchases), ``calibration`` (whether the step ends in the calibration period).
+        The last step may be short.
+
+    Raises:
+        DataError: as `rfm_summary`.
+    """
+    opened = _open(orders, customer, at, None, observation_end, unit)
+    seen = _open(orders, customer, at, None, calibration_end, unit)
+    periods = _by_period(opened)
+    firsts = periods.group_by(customer).agg(_first=nw.col("_period").min())
+    firsts = firsts.filter(nw.col("_first") <= _moment(seen.end, unit))
+    joined = _pandas(firsts.group_by("_first").agg(customers=nw.len()).to_native())
+    if joined.empty:
+        raise DataError(f"nobody bought up to calibration_end {seen.end.date()}: choose a later date")
+    repeats = _pandas(
+        periods.join(firsts, on=customer, how="inner")
+        .filter(nw.col("_period") > nw.col("_first"))
+        .group_by("_period")
+        .agg(purchases=nw.len())
+        .to_native()
+    )
+    began = pd.to_datetime(joined["_first"])
+    days = pd.date_range(began.min().floor("D"), opened.end, freq=f"{every}D")
+    ends = days + pd.Timedelta(days=every - 1)
+    ends = ends.where(ends <= opened.end, opened.end.floor("D")).unique()
+    bought = pd.to_datetime(repeats["_period"])
+    moments = ends + (pd.Timedelta(hours=23) if unit == "h" else pd.Timedelta(0))
+    ages = (moments.to_numpy()[:, None] - began.to_numpy()) / np.timedelta64(HOURS[unit], "h")
+    expected = model.expected_repeat_purchases(np.maximum(ages, 0.0)) @ joined["customers"].to_numpy(dtype=np.float64)
+    order = np.argsort(bought.to_numpy())
+    until = np.searchsorted(bought.to_numpy()[order], moments.to_numpy(), side="right")
+    cumulative = np.concatenate([[0], repeats["purchases"].to_numpy()[order].cumsum()])
+    return pd.DataFrame(
+        {
+            "ends_at": ends,
+            "actual": cumulative[until].astype(np.int64),
+            "expected": expected,
+            "calibration": ends <= seen.end.floor("D"),
+        }
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Retention by cohort, concentration
+# ---------------------------------------------------------------------------------------------------------------------
+
+_TRUNCATE = {"W": "1w", "M": "1mo", "Q": "1q"}
+
+
+def retention_table(
+    orders: Any,
+    *,
+    customer: str = "customer_id",
+    at: str = "ordered_at",
+    period: str = "M",
+    observation_end: Any = None,
+) -> pd.DataFrame:
+    """Of the customers who first bought in one period, how many buy again in each later one?
+
+    It counts who bought, not who is still a customer: somebody who buys every second month is absent in between.
+
+    Args:
+        orders: one row per order, in any data frame that Narwhals reads; the counting is done in its engine.
+        customer: the column that names the customer.
+        at: the column with date or time of the order.
+        period: ``"W"`` (weeks from Monday), ``"M"`` months, ``"Q"`` quarters.
+        observation_end: the last day that counts; default: that of the last order.
+
+    Returns:
+        A pandas table with one row per cohort and age up to the end of observation, zeros included:
+
+        * ``cohort``: first day of the period of the first purchase
+        * ``age``: periods since then, 0 is the first itself
+        * ``customers``: size of the cohort
+        * ``active``: how many of them bought in that period
+        * ``retention``: active / customers, with ``lower`` and ``upper``, a 95 % interval (Wilson 1927)
+        * ``complete``: False for the period in which observation ends before the period does, which counts too few
+
+    Raises:
+        DataError: if a column is missing or holds the wrong type, a value is missing, or no order is left.
+    """
+    if period not in _TRUNCATE:
+        raise ValueError(f"period must be one of {', '.join(_TRUNCATE)}, not {period!r}")
+    opened = _open(orders, customer, at, None, observation_end, "D")
+    start = nw.col("_period").cast(nw.Datetime("us")).dt.truncate(_TRUNCATE[period])
+    bought = (
+        _by_period(opened)
+        .select(nw.col(customer), _start=start)
+        .group_by(customer, "_start")
+        .agg(_days=nw.len())
+        .select(customer, "_start")
+    )
+    firsts = bought.group_by(customer).agg(_cohort=nw.col("_start").min())
+    counted = _pandas(
+        bought.join(firsts, on=customer, how="inner").group_by("_cohort", "_start").agg(active=nw.len()).to_native()
+    )
+    _require_rows(len(counted), opened)
+    cohorts = pd.PeriodIndex(pd.to_datetime(counted["_cohort"]), freq=period)
+    starts = pd.PeriodIndex(pd.to_datetime(counted["_start"]), freq=period)
+    last = pd.Period(opened.end, freq=period)
+    ordinals = cohorts.astype("int64")
+    active = pd.Series(counted["active"].to_numpy(), index=[ordinals, starts.astype("int64") - ordinals]).to_dict()
+    rows = [
+        (pd.Period(ordinal=cohort, freq=period).start_time, age, active[cohort, 0], active.get((cohort, age), 0))
+        for cohort in sorted(set(ordinals))
+        for age in range(last.ordinal - cohort + 1)
+    ]
+    table = pd.DataFrame(rows, columns=["cohort", "age", "customers", "active"])
+    table["retention"] = table["active"] / table["customers"]
+    table["lower"], table["upper"] = _wilson(table["active"].to_numpy(), table["customers"].to_numpy())
+    at_end = table["cohort"].dt.to_period(period).astype("int64") + table["age"] == last.ordinal
+    table["complete"] = ~at_end | (opened.end >= last.end_time.floor("D"))
+    return table
+
+
+def _wilson(successes: npt.NDArray[Any], n: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    z = 1.959963984540054
+    share = successes / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    margin = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.maximum(middle - margin, 0.0), np.minimum(middle + margin, 1.0)
+
+
+def _amounts(values: Any) -> npt.NDArray[np.float64]:
+    amounts = np.sort(np.asarray(values, dtype=np.float64).ravel())
+    if not len(amounts) or not np.isfinite(amounts).all() or amounts[0] < 0 or amounts[-1] <= 0:
+        raise DataError("concentration needs amounts that are present, not negative, and not all 0")
+    return amounts
+
+
+def lorenz(values: Any) -> pd.DataFrame:
+    """The Lorenz curve: what share of the money do the smallest customers bring together?
+
+    Args:
+        values: one amount per customer, not negative.
+
+    Returns:
+        ``share_of_customers`` from 0 to 1, smallest first, and ``share_of_value``.
+
+    Example:
+        >>> lorenz([1, 3]).share_of_value.tolist()
+        [0.0, 0.25, 1.0]
+    """
+    amounts = _amounts(values)
+    shares = np.concatenate([[0.0], np.cumsum(amounts) / amounts.sum()])
+    return pd.DataFrame({"share_of_customers": np.linspace(0, 1, len(shares)), "share_of_value": shares})
+
+
+def top_share(values: Any, share: float = 0.2) -> float:
+    """The share of the total that the largest customers bring; ``share`` says how many count as largest.
+
+    Example:
+        >>> top_share([5, 1, 1, 1, 2], 0.2)
+        0.5
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"share must lie above 0 and not above 1, not {share!r}")
+    curve = lorenz(values)
+    return float(1 - np.interp(1 - share, curve["share_of_customers"], curve["share_of_value"]))
+
+
+def gini(values: Any) -> float:
+    """The Gini coefficient: 0 if all customers bring the same, near 1 if one brings everything.
+
+    It is that of the customers given (no correction for small samples), twice the area between Lorenz curve and
+    diagonal.
+
+    Example:
+        >>> round(gini([1, 2, 3, 4, 5]), 6)
+        0.266667
+    """
+    amounts = _amounts(values)
+    n = len(amounts)
+    return float((2 * np.arange(1, n + 1) - n - 1) @ amounts / (n * amounts.sum()))
+
+
+class Interval(NamedTuple):
+    """An estimate with an interval."""
+
+    estimate: float
+    lower: float
+    upper: float
+
+
+def gini_interval(values: Any, *, level: float = 0.95, draws: int = 500, seed: int = 0) -> Interval:
+    """The Gini coefficient with a percentile bootstrap interval over customers.
+
+    The few largest customers decide the coefficient, so with few customers the interval is too short.
+
+    Args:
+        values: one amount per customer, not negative.
+        level: the interval's coverage.
+        draws: bootstrap samples.
+        seed: of the bootstrap.
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie between 0 and 1, not {level!r}")
+    amounts = _amounts(values)
+    n = len(amounts)
+    rng = np.random.default_rng(seed)
+    drawn = np.empty(draws)
+    for i in range(draws):
+        times = np.bincount(rng.integers(0, n, n), minlength=n)
+        money = times * amounts
+        before = np.cumsum(times) - times
+        # The ranks of the copies of one customer add up to times * (2 * before + times + 1) / 2.
+        total = money.sum()
+        drawn[i] = (amounts * times) @ (2 * before + times - n) / (n * total) if total > 0 else 0.0
+    lower, upper = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(gini(amounts), float(lower), float(upper))
