@@ -8,33 +8,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from crkit import segments
 from crkit.questions.core import Misconception, Question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crkit.clv import BgNbd, GammaGamma
     from crkit.datasets import Source
 
 MONTHS = 12
 DISCOUNT = 0.1
 MARGIN = 0.4
-FEATURES = ("recency", "frequency", "monetary_value")
+GROUPS = 5
 
 
 @functools.lru_cache(maxsize=4)
 def _summary(source: Source) -> pd.DataFrame:
-    from crkit.segments import rfm_summary
-
-    summary: pd.DataFrame = rfm_summary(source["orders"], amount=source.amount)
+    summary: pd.DataFrame = segments.rfm_summary(source["orders"], amount=source.amount)
     return summary
 
 
 @functools.lru_cache(maxsize=4)
-def _models(source: Source) -> tuple[BgNbd, GammaGamma]:
-    from crkit.clv import fit_bg_nbd, fit_gamma_gamma
+def _scores(source: Source) -> pd.DataFrame:
+    return segments.rfm_scores(segments.rfm_table(source["orders"], amount=source.amount))
 
-    return fit_bg_nbd(_summary(source)), fit_gamma_gamma(_summary(source))
+
+@functools.lru_cache(maxsize=4)
+def _models(source: Source) -> tuple[segments.BgNbd, segments.GammaGamma]:
+    return segments.fit_bg_nbd(_summary(source)), segments.fit_gamma_gamma(_summary(source))
 
 
 def _revenue(source: Source) -> pd.Series:
@@ -128,7 +129,56 @@ def _loop_over_customers(_: Source) -> Callable[..., pd.DataFrame]:
 
 
 def _variances(source: Source) -> pd.Series:
-    return _summary(source)[list(FEATURES)].var()
+    return _scores(source)[list(segments.RFM)].var()
+
+
+# ---- 2.4 named segments, 2.9 what to do about them
+
+
+def _sizes(source: Source) -> pd.DataFrame:
+    return segments.rfm_segments(_scores(source))[["customers"]].reset_index().astype({"segment": "str"})
+
+
+def _past_and_to_come(source: Source) -> pd.DataFrame:
+    """Each named segment's share of the money so far, of the lifetime value, and of the customers."""
+    scored = _scores(source).assign(value=lambda table: table["customer_id"].map(_values(source)), customers=1)
+    sums = scored.groupby("segment", observed=True)[["monetary", "value", "customers"]].sum()
+    return sums / sums.sum()
+
+
+def _fading(source: Source) -> Any:
+    shares = _past_and_to_come(source)
+    return (shares["monetary"] - shares["value"]).idxmax()
+
+
+# ---- 2.8 how close to the truth
+
+
+def _found_and_planted(source: Source, scale: str = "log") -> tuple[Any, Any]:
+    scores = _scores(source)
+    planted = scores[["customer_id"]].merge(source["truth"], on="customer_id")["segment"]
+    return segments.cluster(scores, GROUPS, scale=scale).labels, planted
+
+
+def _agreement(source: Source, scale: str = "log") -> float:
+    return segments.agreement(*_found_and_planted(source, scale), draws=1).adjusted_rand
+
+
+def _plain_rand(source: Source) -> float:
+    from sklearn.metrics import rand_score
+
+    return float(rand_score(*_found_and_planted(source)))
+
+
+def _adjusted_rand_of_sklearn(source: Source) -> float:
+    from sklearn.metrics import adjusted_rand_score
+
+    return float(adjusted_rand_score(*_found_and_planted(source)))
+
+
+def _purity(source: Source) -> float:
+    found, planted = _found_and_planted(source)
+    return float(pd.crosstab(found, planted).max(axis=1).sum() / len(found))
 
 
 # ---- 2.5, 2.Q3 concentration
@@ -148,12 +198,6 @@ def _most_frequent_fifth(source: Source) -> float:
 def _customers_for_most(source: Source) -> float:
     revenue = _revenue(source)
     return float((revenue.cumsum() < 0.8 * revenue.sum()).sum() + 1) / len(revenue)
-
-
-def _gini(values: Any) -> float:
-    ordered = np.sort(np.asarray(values, dtype=float))
-    n = len(ordered)
-    return float(2 * (np.arange(1, n + 1) * ordered).sum() / (n * ordered.sum()) - (n + 1) / n)
 
 
 def _gini_by_pairs(source: Source) -> float:
@@ -301,35 +345,71 @@ QUESTIONS = (
         name="2.3",
         title="Raw scales",
         ask=(
-            "K-means measures distances, and the feature with the largest variance decides most of them. On the "
-            "raw scale, "
-            "which is it: recency, frequency or monetary_value?"
+            "K-means measures distances, and the feature with the largest variance decides most of them. Which one of "
+            "rfm_table is it on the raw scale: recency, frequency or monetary?"
         ),
         kind="choice",
-        choices=FEATURES,
+        choices=segments.RFM,
         solve=lambda source: _variances(source).idxmax(),
         means="It dominates because of its unit, not because of its importance. Scale the features before you cluster.",
         hints=(
-            "Make the summary with rfm_summary, and look at the spread of each column.",
+            "Make the table with rfm_table, and look at the spread of each column.",
             "The method var() of a table gives the variance of every column.",
         ),
         misconceptions=(
-            Misconception(
-                "looks at relative spread",
-                lambda source: (
-                    _summary(source)[list(FEATURES)].std() / _summary(source)[list(FEATURES)].mean()
-                ).idxmax(),
-                "This is the feature that varies most relative to its mean. Distances on raw scales know nothing "
-                "of means.",
-            ),
             Misconception(
                 "smallest variance",
                 lambda source: _variances(source).idxmin(),
                 "This feature has the smallest variance: on raw scales it hardly counts in a distance.",
             ),
+            Misconception(
+                "most even spread",
+                lambda source: _scores(source)[list(segments.RFM)].skew().idxmin(),
+                "This feature is spread most evenly over its range. A distance looks at how wide that range is.",
+            ),
         ),
         alternatives=(lambda source: str(_variances(source).idxmax()).upper(),),
         wrong=(lambda source: _variances(source).idxmin(), lambda _: "T", lambda source: _variances(source).max()),
+    ),
+    Question(
+        name="2.4",
+        title="Named segments",
+        ask=(
+            "How many customers are in each named RFM segment? Give a table with the columns segment and "
+            "customers, one "
+            "row for each segment that has customers."
+        ),
+        kind="table",
+        keys=("segment",),
+        relative=0,
+        solve=_sizes,
+        means="Compare it with the money of each segment: sizes alone do not say where to spend time.",
+        hints=(
+            "rfm_table makes the table, and rfm_scores gives each customer scores and a segment.",
+            "Count the rows of each segment, for instance with value_counts().",
+        ),
+        misconceptions=(
+            Misconception(
+                "shares instead of numbers",
+                lambda source: _sizes(source).assign(customers=lambda t: t["customers"] / t["customers"].sum()),
+                "These are shares. The question asks for numbers of customers.",
+            ),
+            Misconception(
+                "money instead of customers",
+                lambda source: _scores(source).groupby("segment", observed=True)["monetary"].sum().reset_index(),
+                "This is the money of each segment. The question asks for its customers.",
+            ),
+        ),
+        alternatives=(
+            lambda source: _scores(source)["segment"].astype(str).value_counts(),
+            lambda source: segments.rfm_segments(_scores(source))["customers"],
+            lambda source: _sizes(source).to_dict("records"),
+        ),
+        wrong=(
+            lambda source: _sizes(source).assign(customers=lambda t: t["customers"] + 1),
+            lambda source: _sizes(source).iloc[1:],
+            lambda source: _sizes(source)["customers"].tolist(),
+        ),
     ),
     Question(
         name="2.5",
@@ -394,7 +474,7 @@ QUESTIONS = (
         kind="number",
         relative=0.01,
         solve=_expected,
-        means="It is less than the past rate promises, because some customers have left without saying so.",
+        means="Customers leave without saying so; the model allows for that, and the past rate does not.",
         hints=(
             "fit_bg_nbd takes the table that rfm_summary gives.",
             "expected_purchases takes the length of the period, and then each customer's frequency, recency and T.",
@@ -475,6 +555,81 @@ QUESTIONS = (
         ),
     ),
     Question(
+        name="2.8",
+        title="How close to the truth",
+        ask=(
+            f"Cluster rfm_table into {GROUPS} groups (cluster, with its defaults). What is the adjusted Rand "
+            "index between "
+            "these groups and the planted segments?"
+        ),
+        kind="number",
+        relative=0,
+        absolute=0.005,
+        needs=("orders", "truth.segment"),
+        solve=_agreement,
+        means="On real data nobody could have told you this. Groups that look convincing can still be other groups.",
+        hints=(
+            "The planted segments are in the table truth. Bring them into the order of your customers with merge.",
+            "agreement compares two groupings; their names do not have to match.",
+        ),
+        misconceptions=(
+            Misconception(
+                "plain Rand index",
+                _plain_rand,
+                "This is the Rand index without adjustment. It is high even for groups drawn by lot, because "
+                "most pairs of "
+                "customers are apart in any grouping.",
+            ),
+            Misconception(
+                "share in the most common segment",
+                _purity,
+                "This names each group after its most common segment and counts hits. It rises with every "
+                "further group.",
+            ),
+            Misconception(
+                "raw scales",
+                lambda source: _agreement(source, "none"),
+                "These groups were made on raw scales, where one feature decides nearly alone. Leave scale at its default.",
+            ),
+        ),
+        alternatives=(_adjusted_rand_of_sklearn, lambda source: round(_agreement(source), 3)),
+        wrong=(lambda _: 0, lambda _: 1, lambda source: -_agreement(source)),
+    ),
+    Question(
+        name="2.9",
+        title="Whom to win back",
+        ask=(
+            "Effort to win customers back goes where much money came from and little is still to come. Which named RFM "
+            "segment has the largest difference between its share of the money so far and its share of the "
+            "lifetime value "
+            "(as in 2.7)?"
+        ),
+        kind="choice",
+        choices=tuple(segments.RFM_SEGMENTS),
+        solve=_fading,
+        points=2,
+        means="Write it on your canvas, with somebody who is responsible for it: this is a relationship to repair.",
+        hints=(
+            "Add each customer's lifetime value to the table of scores, matched by customer_id.",
+            "Sum up money and value for each segment, and divide each by its total.",
+            "Subtract one column of shares from the other, and look for the largest difference.",
+        ),
+        misconceptions=(
+            Misconception(
+                "most money so far",
+                lambda source: _past_and_to_come(source)["monetary"].idxmax(),
+                "This segment brought most money so far. Compare that with its share of what is still to come.",
+            ),
+            Misconception(
+                "most customers",
+                lambda source: _past_and_to_come(source)["customers"].idxmax(),
+                "This segment has most customers. What counts here is the money they brought and what is still to come.",
+            ),
+        ),
+        alternatives=(lambda source: f"{_fading(source)} ".capitalize(),),
+        wrong=(lambda _: "nobody", lambda source: _past_and_to_come(source)["value"].idxmax(), lambda _: 3),
+    ),
+    Question(
         name="2.Q1",
         title="One visit",
         ask="What share of the customers have no repeat purchase day? Give a share between 0 and 1.",
@@ -483,7 +638,7 @@ QUESTIONS = (
         relative=0,
         absolute=0.0005,
         solve=lambda source: (_summary(source)["frequency"] == 0).mean(),
-        means="For them the data hold one purchase and no relationship yet.",
+        means="For them the data hold one day of purchases and no relationship yet.",
         hints=(
             "It is the share of the rows of the summary with a certain frequency.",
             "The mean of True and False is a share.",
@@ -558,7 +713,7 @@ QUESTIONS = (
         kind="number",
         absolute=0.002,
         relative=0,
-        solve=lambda source: _gini(_revenue(source)),
+        solve=lambda source: segments.gini(_revenue(source)),
         means="It sums up the whole Lorenz curve in one number, where the share of the top fifth is one point of it.",
         hints=(
             "It is a number per customer that is compared, so sum up the amounts of each customer first.",
@@ -567,17 +722,17 @@ QUESTIONS = (
         misconceptions=(
             Misconception(
                 "per order",
-                lambda source: _gini(source["orders"][source.amount]),
+                lambda source: segments.gini(source["orders"][source.amount]),
                 "This compares orders. Sum up each customer's orders first.",
             ),
             Misconception(
                 "one minus",
-                lambda source: 1 - _gini(_revenue(source)),
+                lambda source: 1 - segments.gini(_revenue(source)),
                 "Turned round: no inequality is 0, and 1 means that one customer brings everything.",
             ),
         ),
         alternatives=(_gini_by_pairs,),
-        wrong=(lambda source: _share_of_top(_revenue(source)), lambda source: _gini(_revenue(source)) + 0.01),
+        wrong=(lambda source: _share_of_top(_revenue(source)), lambda source: segments.gini(_revenue(source)) + 0.01),
     ),
     Question(
         name="2.Q4",
