@@ -32,6 +32,7 @@ lint: setup  ## check style and types (part of make test)
 
 refresh: setup-reader  ## set up, and re-execute the stored notebooks in place
 	@$(PY) -m crkit refresh
+	@$(PY) tools/notebook_map.py
 
 setup:  ## set up everything, tests included
 	@$(BOOTSTRAP) test
