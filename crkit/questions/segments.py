@@ -589,7 +589,8 @@ QUESTIONS = (
             Misconception(
                 "raw scales",
                 lambda source: _agreement(source, "none"),
-                "These groups were made on raw scales, where one feature decides nearly alone. Leave scale at its default.",
+                "These groups were made on raw scales, where one feature decides nearly alone. Leave scale at "
+                "its default.",
             ),
         ),
         alternatives=(_adjusted_rand_of_sklearn, lambda source: round(_agreement(source), 3)),
@@ -623,7 +624,8 @@ QUESTIONS = (
             Misconception(
                 "most customers",
                 lambda source: _past_and_to_come(source)["customers"].idxmax(),
-                "This segment has most customers. What counts here is the money they brought and what is still to come.",
+                "This segment has most customers. What counts here is the money they brought and what is still "
+                "to come.",
             ),
         ),
         alternatives=(lambda source: f"{_fading(source)} ".capitalize(),),
