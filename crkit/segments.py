@@ -7,7 +7,7 @@ value (`fit_bg_nbd`, `fit_gamma_gamma`, `fit_sbg`), and to the question whether 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,7 +15,10 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from crkit import figures
 from crkit.clv import (
     BgNbd,
     ConvergenceError,
@@ -52,6 +55,15 @@ __all__ = [
     "holdout",
     "holdout_by_frequency",
     "lorenz",
+    "plot_alive",
+    "plot_choice_of_k",
+    "plot_clusters",
+    "plot_holdout",
+    "plot_lorenz",
+    "plot_retention",
+    "plot_rfm",
+    "plot_sbg",
+    "plot_value",
     "retention_table",
     "rfm_scores",
     "rfm_segments",
@@ -1059,3 +1071,354 @@ def gini_interval(values: Any, *, level: float = 0.95, draws: int = 500, seed: i
         drawn[i] = (amounts * times) @ (2 * before + times - n) / (n * total) if total > 0 else 0.0
     lower, upper = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return Interval(gini(amounts), float(lower), float(upper))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Figures
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _heat(ax: Any, values: npt.NDArray[np.float64], **where: Any) -> Any:
+    """A heat map from white to dark blue, which prints in grey as it reads on screen."""
+    ax.grid(False)
+    return ax.imshow(values, cmap="Blues", aspect="auto", origin="lower", **where)
+
+
+def _write_in(ax: Any, values: npt.NDArray[np.float64], text: Callable[[float], str], size: float = 9) -> None:
+    """Write each value into its cell, light on dark and dark on light."""
+    top = np.nanmax(values)
+    for (i, j), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            color = "white" if value > 0.55 * top else figures.INK
+            ax.text(j, i, text(value), ha="center", va="center", fontsize=size, color=color)
+
+
+def plot_rfm(scores: pd.DataFrame) -> figures.Figure:
+    """Customers by recency and frequency score, and what share of customers and money each named segment has.
+
+    Args:
+        scores: made by `rfm_scores`.
+    """
+    counts = pd.crosstab(scores["f"], scores["r"]).reindex(index=range(1, 6), columns=range(1, 6), fill_value=0)
+    table = rfm_segments(scores)
+    best = int(table["share_of_money"].argmax())
+    fig, (left, right) = figures.new(1, 2, size=(10, 4.4))
+    values = counts.to_numpy(dtype=np.float64)
+    _heat(left, values)
+    _write_in(left, values, lambda v: f"{v:.0f}")
+    left.set(xticks=range(5), yticks=range(5), xticklabels=range(1, 6), yticklabels=range(1, 6))
+    left.set(xlabel="recency score (5: bought lately)", ylabel="frequency score (5: often)")
+    left.set_title("customers", fontsize=11, loc="left")
+    at = np.arange(len(table))[::-1]
+    right.barh(at + 0.2, table["share_of_customers"] * 100, height=0.38, label="of customers", **figures.bar(0))
+    right.barh(at - 0.2, table["share_of_money"] * 100, height=0.38, label="of money", **figures.bar(1))
+    right.set_yticks(at, list(table.index))
+    right.set_xlabel("share, %")
+    right.grid(False, axis="y")
+    figures.legend(right, loc="lower right")
+    share, money = _percent(table["share_of_customers"].iloc[best]), _percent(table["share_of_money"].iloc[best])
+    return figures.finish(
+        fig,
+        title=f"{str(table.index[best]).capitalize()}: {share} of customers, {money} of the money",
+        alt="Left, a table of customer counts by recency and frequency score. Right, bars of each segment's share of "
+        "customers and of money: "
+        + "; ".join(
+            f"{name} {_percent(of_customers)} and {_percent(of_money)}"
+            for name, of_customers, of_money in zip(
+                table.index, table["share_of_customers"], table["share_of_money"], strict=True
+            )
+        )
+        + ".",
+    )
+
+
+def plot_choice_of_k(choice: pd.DataFrame) -> figures.Figure:
+    """Silhouette and stability for each number of groups, with their intervals.
+
+    Args:
+        choice: made by `choose_k`.
+    """
+    fig, axes = figures.new(1, 2, size=(10, 4.0))
+    best = {}
+    for i, (ax, what, explained) in enumerate(
+        zip(axes, ("silhouette", "stability"), ("95 % interval", "middle 80 % of resamples"), strict=True)
+    ):
+        middle = choice[what]
+        spread = np.abs(np.stack([middle - choice[f"{what}_low"], choice[f"{what}_high"] - middle]))
+        ax.errorbar(choice["k"], middle, yerr=spread, capsize=3, **figures.line(i))
+        ax.set(xlabel="number of groups k", ylabel=f"{what} ({explained})", xticks=choice["k"])
+        best[what] = int(choice["k"].iloc[int(middle.argmax())])
+    same = best["silhouette"] == best["stability"]
+    title = (
+        f"Both measures favour {best['silhouette']} groups"
+        if same
+        else f"Silhouette favours {best['silhouette']} groups, stability {best['stability']}"
+    )
+    listed = "; ".join(f"k {r.k}: {r.silhouette:.2f} and {r.stability:.2f}" for r in choice.itertuples())
+    return figures.finish(fig, title=title, alt=f"Silhouette and stability by number of groups. {listed}.")
+
+
+def plot_clusters(table: Any, clustering: Clustering) -> figures.Figure:
+    """Customers by recency and money, marked by their group.
+
+    Args:
+        table: the table that was clustered, with ``recency`` and ``monetary``.
+        clustering: made by `cluster`.
+    """
+    table = _pandas(table)
+    recency, money = _values(table, "recency"), _values(table, "monetary")
+    labels = clustering.labels.to_numpy()
+    fig, (ax,) = figures.new(size=(8, 4.8))
+    for group in range(len(clustering.sizes)):
+        inside = labels == group
+        style = figures.series(group)
+        ax.scatter(
+            recency[inside] + 1,
+            money[inside] + 1,
+            s=14,
+            marker=style.marker,
+            facecolor=style.color,
+            edgecolor="none",
+            alpha=0.55,
+        )
+    for group in range(len(clustering.sizes)):
+        inside = labels == group
+        x, y = np.median(recency[inside] + 1), np.median(money[inside] + 1)
+        box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": figures.series(group).color}
+        ax.text(x, y, f"{group}", fontsize=13, fontweight="bold", ha="center", va="center", color=figures.INK, bbox=box)
+    ax.set(xscale="log", yscale="log", xlabel="days since the last order, plus 1", ylabel="money in all, plus 1")
+    share = clustering.sizes.iloc[0] / len(labels)
+    part = money[labels == 0].sum() / max(money.sum(), 1e-300)
+    listed = "; ".join(f"group {group}: {size} customers" for group, size in clustering.sizes.items())
+    return figures.finish(
+        fig,
+        title=f"Group 0 of {len(clustering.sizes)} is {_percent(share)} of customers and {_percent(part)} of the money",
+        alt=f"Customers by days since the last order and money in all, one marker shape per group. {listed}.",
+    )
+
+
+def plot_alive(model: BgNbd, *, age: float, most: int = 20, unit: str = "D") -> figures.Figure:
+    """The probability that a customer is alive, by repeat purchases and time since the last one.
+
+    Args:
+        model: a BG/NBD model.
+        age: the customers' age T, in the model's unit.
+        most: largest number of repeat purchases shown.
+        unit: the model's unit, for the axis: ``"D"``, ``"W"`` or ``"h"``.
+    """
+    counts = np.arange(1, most + 1)
+    silent = np.linspace(0, 0.99, 100) * age
+    grid = model.probability_alive(counts[:, None], (age - silent)[None, :], age)
+    word = {"D": "days", "W": "weeks", "h": "hours"}[unit]
+    fig, (ax,) = figures.new(size=(8, 4.6))
+    image = _heat(ax, grid, extent=(0, 0.99 * age, 0.5, most + 0.5), vmin=0, vmax=1)
+    lines = ax.contour(silent, counts, grid, levels=[0.25, 0.5, 0.75], colors=figures.INK, linewidths=1)
+    ax.clabel(lines, fmt=lambda level: f"{100 * level:.0f} %", fontsize=9)
+    ax.set(xlabel=f"{word} since the last purchase", ylabel="repeat purchases so far")
+    bar = fig.colorbar(image, ax=ax)
+    bar.set_label("probability alive", color=figures.INK)
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    likely_gone = grid[most - 1] < 0.5
+    if likely_gone.any():
+        title = f"{most} repeat purchases, then {silent[likely_gone.argmax()]:.0f} {word} of silence: probably gone"
+    else:
+        title = f"{most} repeat purchases, then silence: probably alive even after {age:.0f} {word}"
+    return figures.finish(
+        fig,
+        title=title,
+        alt=f"Probability alive at age {age:.0f} {word}, from white (0) to dark (1), by time since the last purchase "
+        f"and number of repeat purchases. The same silence says more about a frequent buyer. {title}.",
+    )
+
+
+def plot_holdout(by_frequency: pd.DataFrame, over_time: pd.DataFrame) -> figures.Figure:
+    """Predicted against actual purchases: by frequency group in the holdout period, and cumulatively over time.
+
+    Args:
+        by_frequency: made by `holdout_by_frequency`.
+        over_time: made by `tracking`.
+    """
+    fig, (left, right) = figures.new(1, 2, size=(10, 4.2))
+    at = np.arange(len(by_frequency))
+    actual = by_frequency["actual"].to_numpy()
+    margin = np.nan_to_num(np.stack([actual - by_frequency["lower"], by_frequency["upper"] - actual]))
+    left.errorbar(at, actual, yerr=margin, capsize=3, label="actual, 95 % interval", **figures.line(0))
+    left.plot(at, by_frequency["predicted"], label="predicted", **figures.line(1))
+    left.set_xticks(at, list(by_frequency["frequency"]))
+    left.set(xlabel="repeat purchases in calibration", ylabel="purchases per customer in holdout", ylim=(0, None))
+    figures.legend(left, loc="upper left")
+    for i, what in enumerate(("actual", "expected")):
+        style = {**figures.line(i), "marker": ""}
+        right.plot(over_time["ends_at"], over_time[what], label=what, **style)
+    boundary = over_time.loc[over_time["calibration"], "ends_at"].max()
+    right.axvline(boundary, color=figures.GREY, linewidth=1)
+    right.annotate(
+        "holdout starts", (boundary, 0.03), xycoords=("data", "axes fraction"), xytext=(4, 0),
+        textcoords="offset points", fontsize=9, color=figures.INK,
+    )  # fmt: skip
+    right.set(ylabel="cumulative repeat purchases", ylim=(0, None))
+    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]  # matplotlib leaves these two untyped
+    right.xaxis.set_major_locator(locator)
+    right.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    figures.legend(right, loc="upper left")
+    last = over_time.iloc[-1]
+    off = last["expected"] / max(last["actual"], 1) - 1
+    side = "above" if off >= 0 else "below"
+    title = f"At the end the model is {100 * abs(off):.1f} % {side} the actual repeat purchases"
+    return figures.finish(
+        fig,
+        title=title,
+        alt=f"Left, actual and predicted purchases per customer by calibration frequency. Right, cumulative repeat "
+        f"purchases over time: actual {last['actual']:.0f}, expected {last['expected']:.0f} at the end.",
+    )
+
+
+def plot_retention(retention: pd.DataFrame) -> figures.Figure:
+    """Retention by cohort and age as a table of shades; periods not yet complete are left out.
+
+    Args:
+        retention: made by `retention_table`.
+    """
+    whole = retention[retention["complete"] & (retention["age"] > 0)]
+    if whole.empty:
+        raise DataError("there is no complete period after the first one: observe for longer")
+    grid = whole.pivot_table(index="cohort", columns="age", values="retention").sort_index(ascending=False)
+    grid = grid.reindex(columns=range(1, int(whole["age"].max()) + 1))
+    fig, (ax,) = figures.new(size=(9, max(3.2, 1.6 + 0.26 * len(grid))))
+    values = 100 * grid.to_numpy(dtype=np.float64)
+    image = _heat(ax, values, vmin=0)
+    if values.size <= 26 * 26:
+        _write_in(ax, values, lambda v: f"{v:.0f}", size=7 if values.shape[1] > 14 else 9)
+    steps = max(1, len(grid.columns) // 12)
+    ax.set_xticks(range(0, len(grid.columns), steps), list(grid.columns[::steps]))
+    ax.set_yticks(range(len(grid)), [f"{cohort:%Y-%m-%d}" for cohort in grid.index])
+    ax.tick_params(axis="y", labelsize=8)
+    ax.set(xlabel="periods since the first purchase", ylabel="first purchase in the period from")
+    bar = fig.colorbar(image, ax=ax)
+    bar.set_label("bought again, %", color=figures.INK)
+    sums = whole.groupby("age")[["active", "customers"]].sum()
+    share = sums["active"] / sums["customers"]
+    first, last = share.index[0], share.index[-1]
+    title = f"{_percent(share[first])} buy again one period after their first"
+    if last > first:
+        title += f", {_percent(share[last])} after {last} periods"
+    return figures.finish(
+        fig,
+        title=title,
+        alt=f"Share of each cohort that bought again, by periods since the first purchase. {title}, over all cohorts "
+        "observed that long.",
+    )
+
+
+def plot_lorenz(values: Any, *, what: str = "money") -> figures.Figure:
+    """How unequally customers contribute.
+
+    Args:
+        values: one amount per customer, not negative.
+        what: what the amounts are, for the labels.
+    """
+    curve = lorenz(values)
+    coefficient = gini_interval(values)
+    top = top_share(values, 0.2)
+    fig, (ax,) = figures.new(size=(6.4, 4.8))
+    x, y = 100 * curve["share_of_customers"], 100 * curve["share_of_value"]
+    ax.plot([0, 100], [0, 100], color=figures.GREY, linestyle="--", linewidth=1.2)
+    ax.text(46, 52, "all equal", rotation=38, fontsize=10, color=figures.INK, ha="center")
+    ax.plot(x, y, **{**figures.line(0), "marker": ""})
+    ax.fill_between(x, y, x, color=figures.BLUE, alpha=0.12, linewidth=0)
+    ax.plot([80], [100 * (1 - top)], marker="o", color=figures.VERMILION)
+    ax.annotate(
+        f"the other 80 % bring {_percent(1 - top)}", (80, 100 * (1 - top)), xytext=(-8, 6),
+        textcoords="offset points", ha="right", fontsize=10, color=figures.INK,
+        bbox={"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+    )  # fmt: skip
+    ax.set(xlabel="customers, smallest first, %", ylabel=f"share of {what}, %", xlim=(0, 100), ylim=(0, 100))
+    spread = f"{coefficient.estimate:.2f}, 95 % interval {coefficient.lower:.2f} to {coefficient.upper:.2f}"
+    return figures.finish(
+        fig,
+        title=f"The top 20 % of customers bring {_percent(top)} of the {what}",
+        alt=f"Lorenz curve: the top 20 % of customers bring {_percent(top)} of the {what}. Gini {spread}.",
+    )
+
+
+def plot_value(values: Values, *, currency: str = "EUR", top: int = 15) -> figures.Figure:
+    """The most valuable customers with both intervals, and how value adds up over all.
+
+    Args:
+        values: made by `value_customers`; ask it for draws to see the outcome intervals too.
+        currency: of the values.
+        top: how many customers to show.
+    """
+    table = values.table.sort_values("lifetime_value", ascending=False)
+    first = table.head(top)
+    level = _percent(values.level)
+    fig, (left, right) = figures.new(1, 2, size=(10, 4.6))
+    at = np.arange(len(first))
+    if "outcome_lower" in first:
+        left.vlines(
+            at, first["outcome_lower"], first["outcome_upper"], color=figures.GREY, linewidth=1.4, linestyle=":",
+            label=f"what may come, {level}",
+        )  # fmt: skip
+    middle = first["lifetime_value"]
+    spread = np.stack([middle - first["lower"], first["upper"] - middle])
+    style = {**figures.line(0), "linestyle": "none"}
+    left.errorbar(at, middle, yerr=spread, capsize=3, label=f"expected value, {level} interval", **style)
+    left.set(xlabel=f"the {len(first)} most valuable customers", ylabel=f"value in {values.months} months, {currency}")
+    left.set(ylim=(0, None), xticks=[])
+    left.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    figures.legend(left, loc="upper right")
+    share = np.arange(1, len(table) + 1) / len(table) * 100
+    right.plot(share, table["lifetime_value"].cumsum(), **{**figures.line(0), "marker": ""})
+    ends = np.array([[values.total - values.lower], [values.upper - values.total]])
+    right.errorbar([100], [values.total], yerr=ends, capsize=4, **{**figures.line(1), "linestyle": "none"})
+    right.annotate(
+        f"{values.total:,.0f}", (100, values.total), xytext=(-10, -18), textcoords="offset points", ha="right",
+        fontsize=10, color=figures.INK,
+    )  # fmt: skip
+    right.set(xlabel="customers, most valuable first, %", ylabel=f"cumulative value, {currency}", ylim=(0, None))
+    right.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
+    title = (
+        f"The next {values.months} months are worth {values.total:,.0f} {currency} "
+        f"({level} interval {values.lower:,.0f} to {values.upper:,.0f})"
+    )
+    return figures.finish(
+        fig,
+        title=title,
+        alt=f"Left, the {len(first)} most valuable customers with intervals. Right, cumulative value. {title}.",
+    )
+
+
+def plot_sbg(model: Sbg, survival: Any, *, horizon: int | None = None) -> figures.Figure:
+    """The share still subscribed, observed and expected, and the retention at each renewal.
+
+    Args:
+        model: fitted by `fit_sbg`.
+        survival: the observed shares it was fitted to, starting with 1.
+        horizon: the last renewal shown; default: five beyond the observed.
+    """
+    observed = np.asarray(survival, dtype=np.float64)
+    seen = len(observed) - 1
+    horizon = horizon or seen + 5
+    renewals = np.arange(horizon + 1)
+    fig, (left, right) = figures.new(1, 2, size=(10, 4.0))
+    left.plot(renewals, 100 * model.survival(renewals), label="sBG model", **{**figures.line(1), "marker": ""})
+    left.plot(np.arange(seen + 1), 100 * observed, label="observed", **{**figures.line(0), "linestyle": "none"})
+    left.set(xlabel="renewals", ylabel="still subscribed, %", ylim=(0, 105))
+    figures.legend(left, loc="upper right")
+    right.plot(renewals[1:], 100 * model.retention(renewals[1:]), **{**figures.line(1), "marker": ""})
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kept = 100 * observed[1:] / observed[:-1]
+    right.plot(np.arange(1, seen + 1), kept, **{**figures.line(0), "linestyle": "none"})
+    right.set(xlabel="renewal", ylabel="of those still there, stay, %")
+    first, last = (_percent(float(v)) for v in model.retention([1, seen]))
+    title = f"Retention rises from {first} to {last} over {seen} renewals, as those likely to leave have left"
+    return figures.finish(
+        fig,
+        title=title,
+        alt=f"Left, the share still subscribed after each renewal, observed up to {seen} and expected up to {horizon}, "
+        f"where it is {_percent(float(model.survival(horizon)))}. Right, retention at each renewal. {title}.",
+    )
