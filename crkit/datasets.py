@@ -113,7 +113,7 @@ def _resource(name: str) -> dict[str, Any]:
 
 def _closest(name: object, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(name), known, n=1)
-    return (f"; did you mean {near[0]!r}?" if near else ";") + f" Known: {', '.join(known)}"
+    return (f"; did you mean {near[0]!r}?" if near else ".") + f" Known: {', '.join(known)}"
 
 
 @functools.cache
@@ -482,10 +482,8 @@ def open_source(
             amount="amount_usd",
             currency="USD",
         )
-    if not isinstance(data, str | Path) or not Path(data).exists():
-        raise ValueError(
-            f"data is {str(data)!r}, and no file has that name{_closest(data, ('kittiwake', 'cdnow'))}, or a path"
-        )
+    if not isinstance(data, str | Path) or not (Path(data).exists() or Path(data).suffix):
+        raise ValueError(f"data is {data!r}{_closest(data, ('kittiwake', 'cdnow'))}, or the path of a file of your own")
     result = read_file(data, "orders", columns=columns)
     counts = f"{result.read:,} rows read = {result.used:,} used + {len(result.set_aside):,} set aside"
     return Source(

@@ -247,8 +247,12 @@ def _no_such_column(layout: _Layout, ours: str, theirs: str, wanted: Mapping[str
     what = f"there is no such column for {ours}; its columns are {shown}"
     if guesses:
         options = " ".join(f'{name}="{guess}"' for name, guess in guesses.items())
-        return FileProblem(layout.path, what, column=theirs, remedy=f"perhaps map {options}")
-    return FileProblem(layout.path, what, column=theirs, remedy=f"map {ours} to one of them")
+        return FileProblem(layout.path, what, column=theirs, rows=_first_rows(layout), remedy=f"perhaps map {options}")
+    return FileProblem(layout.path, what, column=theirs, rows=_first_rows(layout), remedy=f"map {ours} to one of them")
+
+
+def _first_rows(layout: _Layout) -> list[tuple[int, str]]:
+    return [(line, " | ".join(map(as_text, cells))) for line, cells in itertools.islice(layout.records(), 2)]
 
 
 def _guess(ours: str, theirs: str, known: Sequence[str]) -> str | None:

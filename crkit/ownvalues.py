@@ -328,7 +328,7 @@ def _decide_decimal(column: Column, signs: list[str]) -> tuple[str, tuple[str, .
             "some numbers have a decimal comma and others a decimal point",
             column=column.theirs,
             rows=firsts,
-            remedy=f"write them in one way, or say which is right and have the others set aside: "
+            remedy=f"write them in one way, or say which is right and have the others set aside: map "
             f"{column.say('decimal comma', 'decimal point')}",
         )
     if "either" not in signs or comma or point:
@@ -337,7 +337,7 @@ def _decide_decimal(column: Column, signs: list[str]) -> tuple[str, tuple[str, .
     raise column.problem(
         "every number with a separator can be read as thousands or as a decimal",
         (sign == "either" for sign in signs),
-        f"say which it is: {column.say('decimal comma', 'decimal point')}",
+        f"say which it is: map {column.say('decimal comma', 'decimal point')}",
     )
 
 
@@ -441,6 +441,8 @@ def _date(column: Column, today: pd.Timestamp) -> Values:
     for i, (value, text) in enumerate(zip(column.unique, column.texts, strict=True)):
         if isinstance(value, datetime.date):
             stamps[i], counted["cell"][i] = np.datetime64(value).astype("datetime64[s]"), True
+        elif ":" in text:
+            moments[i] = _moment(text)
         elif _SERIAL.fullmatch(text):
             past = round(float(text.replace(",", ".")) * 86400)
             stamps[i], counted["serial"][i] = np.datetime64("1899-12-30", "s") + np.timedelta64(past, "s"), True
@@ -511,7 +513,7 @@ def _decide_order(column: Column, first: Array, second: Array, marks: Array) -> 
             "some dates have the day first and others the month",
             column=column.theirs,
             rows=column.rows(days)[:1] + column.rows(months)[:1],
-            remedy=f"write them in one way, or say which is right and have the others set aside: "
+            remedy=f"write them in one way, or say which is right and have the others set aside: map "
             f"{column.say('day first', 'month first')}",
         )
     if open_.any() and not days.any() and not months.any():
@@ -520,7 +522,7 @@ def _decide_order(column: Column, first: Array, second: Array, marks: Array) -> 
         raise column.problem(
             "every date can be read with the day first or with the month first",
             open_,
-            f"say which it is: {column.say('day first', 'month first')}",
+            f"say which it is: map {column.say('day first', 'month first')}",
         )
     if not open_.any():
         return bool(days.any()), []

@@ -167,9 +167,9 @@ def test_a_file_as_a_source(tmp_path):
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [
-        ({"data": "kitiwake"}, r"data is 'kitiwake', .*did you mean 'kittiwake'\?"),
-        ({"data": "nowhere/orders.csv"}, "data is 'nowhere/orders.csv', and no file has that name"),
-        ({"data": 5}, "data is '5'"),
+        ({"data": "kitiwake"}, r"data is 'kitiwake'; did you mean 'kittiwake'\? Known: kittiwake, cdnow, or the path"),
+        ({"data": "nowhere/orders.csv"}, "orders.csv: there is no such file"),
+        ({"data": 5}, "data is 5. Known: kittiwake"),
         (
             {"scenario": "healthi"},
             r"did you mean 'healthy'\? Known: healthy, over_automated, ignored_feedback, impersonal",

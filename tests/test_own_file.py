@@ -240,6 +240,7 @@ def test_a_wrong_name_lists_the_columns_and_suggests_the_closest(refuse):
     assert problem.column == "CustmerID"
     assert "'CustomerID', 'InvoiceDate', 'Total', 'Note'" in str(problem)
     assert 'customer_id="CustomerID"' in problem.remedy
+    assert problem.rows == ((2, "1 | 2024-01-05 | 3,50 | a"), (3, "2 | 2024-02-05 | 4,25 | b"))
 
 
 def test_without_a_mapping_the_whole_mapping_is_suggested(refuse):
