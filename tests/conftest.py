@@ -29,6 +29,33 @@ PICTURE = """from crkit import figures
 fig, (ax,) = figures.new(size=(2, 1))
 _ = ax.plot([0, 1], [0, seed], **figures.line(0))
 figures.finish(fig, title="A line", alt="A line upwards.")"""
+GUARD = """
+import ipaddress, os, socket
+
+def refuse(address):
+    with open(os.environ["CRKIT_TEST_CALLS"], "a", encoding="utf-8") as calls:
+        calls.write(f"{address!r}\\n")
+    raise OSError(f"the network was called: {address!r}")
+
+def inside(address):
+    if not isinstance(address, tuple):
+        return True
+    try:
+        return ipaddress.ip_address(address[0]).is_loopback
+    except ValueError:
+        return address[0] in ("localhost", "")
+
+def guarded(name):
+    real = getattr(socket.socket, name)
+    def connect(self, address):
+        return real(self, address) if inside(address) else refuse(address)
+    setattr(socket.socket, name, connect)
+
+guarded("connect")
+guarded("connect_ex")
+resolve = socket.getaddrinfo
+socket.getaddrinfo = lambda host, *a, **k: resolve(host, *a, **k) if inside((host or "",)) else refuse(host)
+"""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,3 +84,13 @@ def make_notebook(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+def network_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where every Python started from here on writes down each call to the network, which it refuses."""
+    (tmp_path / "guard").mkdir()
+    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "guard"))
+    monkeypatch.setenv("CRKIT_TEST_CALLS", str(tmp_path / "calls.txt"))
+    return tmp_path / "calls.txt"

@@ -155,8 +155,6 @@ def write_state(**state):
 
 def make_venv():
     """Make ``.venv`` anew if it is missing, half-made, moved or broken."""
-    if VENV.is_symlink() or (VENV.exists() and not VENV.is_dir()):
-        raise SetupError(f"{VENV} is not a folder. Move it away, then run the same command again.")
     probe = f"import sys, pip; sys.exit(sys.version_info[:2] < {OLDEST})"
     state = read_state()
     moved = state.get("place", str(VENV)) != str(VENV)
@@ -196,6 +194,8 @@ def install(extras):
 
 def set_up(extras):
     """Bring ``.venv`` to what ``pyproject.toml`` and ``requirements.lock`` say, for a reader or for the tests."""
+    if VENV.is_symlink() or (VENV.exists() and not VENV.is_dir()):
+        raise SetupError(f"{VENV} is not a folder. Move it away, then run the same command again.")
     wanted = fingerprint()
     state = read_state()
     done = state.get("extras", []) if state.get("made_from") == wanted and state.get("complete") else None
