@@ -9,7 +9,6 @@ and where no cell decides the reader is asked. Nothing is guessed in silence.
 from __future__ import annotations
 
 import datetime
-import functools
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -370,22 +369,23 @@ class _Day(NamedTuple):
 class _Time(NamedTuple):
     """A time of day as written."""
 
-    seconds: int
+    seconds: int  # since midnight; -1 if it is no time of day
     offset: float  # minutes east of UTC; nan if it carries no zone
 
 
-_NO_DAY, _MIDNIGHT = _Day(0, 0, 0, ""), _Time(0, math.nan)
+_NO_DAY, _NO_TIME, _MIDNIGHT = _Day(0, 0, 0, ""), _Time(-1, math.nan), _Time(0, math.nan)
 
 
-@functools.lru_cache(maxsize=1 << 17)
-def _time(text: str) -> _Time | None:
+def _time(text: str) -> _Time:
+    if not text:
+        return _MIDNIGHT
     match = _CLOCK.match(text)
     if match is None:
-        return None
+        return _NO_TIME
     hour, minute, second, half, zone = match.groups()
     hours = int(hour) % 12 + 12 * (half in ("p", "P")) if half else int(hour)
     if hours > 23 or int(minute) > 59 or int(second or 0) > 59 or (half and not 1 <= int(hour) <= 12):
-        return None
+        return _NO_TIME
     offset = math.nan
     if zone:
         digits = zone.lstrip("+-").replace(":", "").ljust(4, "0")
@@ -404,8 +404,7 @@ def _month(name: str) -> int:
     return _MONTHS.index(name[:3]) + 1 if _MONTH.fullmatch(name) else 0
 
 
-@functools.lru_cache(maxsize=1 << 15)
-def _day(text: str) -> _Day | None:
+def _day(text: str) -> _Day:
     if match := _YEAR_FIRST.fullmatch(text):
         year, _, month, day = match.groups()
         return _Day(int(year), int(month), int(day), mark="")
@@ -422,57 +421,59 @@ def _day(text: str) -> _Day | None:
     if match := _DIGITS_DATE.fullmatch(text):
         year, month, day = match.groups()
         return _Day(int(year), int(month), int(day), mark="")
-    return None
+    return _NO_DAY
 
 
-def _moment(text: str) -> tuple[_Day, _Time]:
+def _split(text: str) -> tuple[str, str]:
+    """A moment's date, and what follows it."""
     colon = text.find(":")
-    if colon < 0:
-        return _day(text) or _NO_DAY, _MIDNIGHT
-    cut = len(text[:colon].rstrip("0123456789").rstrip("T ,"))
-    day, time = _day(text[:cut]), _time(text[cut:])
-    return (day, time) if day and time else (_NO_DAY, _MIDNIGHT)
+    cut = len(text) if colon < 0 else len(text[:colon].rstrip("0123456789").rstrip("T ,"))
+    return text[:cut], text[cut:]
+
+
+def _each(read: Callable[[str], tuple[Any, ...]], texts: Sequence[str]) -> list[Array]:
+    """What ``read`` makes of each text, one array for each part of it; equal texts are read once."""
+    codes, unique = pd.factorize(np.array(texts, dtype=object))
+    return [np.array(part)[codes] for part in zip(*map(read, unique), strict=True)]
 
 
 def _date(column: Column, today: pd.Timestamp) -> Values:
-    counted: dict[str, Array] = {name: np.zeros(len(column.unique), bool) for name in ("serial", "epoch", "cell")}
-    stamps = np.full(len(column.unique), np.datetime64("NaT"), "datetime64[s]")
-    moments = [(_NO_DAY, _MIDNIGHT)] * len(column.unique)
+    n = len(column.unique)
+    if n == 0:
+        return Values(np.zeros(0, "datetime64[s]"), [])
+    stamps = np.full(n, np.datetime64("NaT"), "datetime64[s]")
+    serials, epochs, days, clocks = np.zeros(n, bool), np.zeros(n, bool), [""] * n, [""] * n
     for i, (value, text) in enumerate(zip(column.unique, column.texts, strict=True)):
         if isinstance(value, datetime.date):
-            stamps[i], counted["cell"][i] = np.datetime64(value).astype("datetime64[s]"), True
-        elif ":" in text:
-            moments[i] = _moment(text)
-        elif _SERIAL.fullmatch(text):
+            stamps[i] = np.datetime64(value).astype("datetime64[s]")
+        elif ":" not in text and _SERIAL.fullmatch(text):
             past = round(float(text.replace(",", ".")) * 86400)
-            stamps[i], counted["serial"][i] = np.datetime64("1899-12-30", "s") + np.timedelta64(past, "s"), True
-        elif _EPOCH.fullmatch(text):
-            stamps[i], counted["epoch"][i] = np.datetime64(int(text[:10]), "s"), True
+            stamps[i], serials[i] = np.datetime64("1899-12-30", "s") + np.timedelta64(past, "s"), True
+        elif ":" not in text and _EPOCH.fullmatch(text):
+            stamps[i], epochs[i] = np.datetime64(int(text[:10]), "s"), True
         else:
-            moments[i] = _moment(text)
-    days, times = zip(*moments, strict=True) if moments else ((), ())
-    year, first, second = (np.array(part, dtype=int) for part in [*zip(*days, strict=True)][:3] or ((), (), ()))
-    marks = np.array([day.mark for day in days], dtype=object)
+            days[i], clocks[i] = _split(text)
+    year, first, second, marks = _each(_day, days)
+    seconds, offsets = _each(_time, clocks)
     day_first, notes = _decide_order(column, first, second, marks)
     swap = (marks != "") & day_first
     month, day = np.where(swap, second, first), np.where(swap, first, second)
-    offsets = np.array([time.offset for time in times], dtype=float)
 
-    known = (year > 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
+    known = (year > 0) & (seconds >= 0) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= 31)
     months: Array = (np.where(known, year, 1970) - 1970) * 12 + np.where(known, month, 1) - 1
     midnights: Array = months.astype("datetime64[M]").astype("datetime64[D]") + np.where(known, day, 1) - 1
     known = known & (midnights.astype("datetime64[M]").astype(int) == months)
-    seconds = np.array([time.seconds for time in times], dtype=int) - 60 * np.nan_to_num(offsets).astype(int)
-    stamps[known] = (midnights.astype("datetime64[s]") + seconds)[known]
+    since_midnight = seconds - 60 * np.nan_to_num(offsets).astype(int)
+    stamps[known] = (midnights.astype("datetime64[s]") + since_midnight)[known]
 
     zoned = known & ~np.isnan(offsets)
     if zoned.any():
         notes.append(
             f"{column.theirs} carries time zones: converted to UTC, and moments without a zone are taken as UTC"
         )
-    if counted["serial"].any():
+    if serials.any():
         notes.append(f"{column.theirs} holds day numbers as Excel counts them: read as dates")
-    if counted["epoch"].any():
+    if epochs.any():
         notes.append(f"{column.theirs} holds seconds since 1970 (Unix time): read as moments in UTC")
 
     export = "export dates as 2024-01-31, or map another column"

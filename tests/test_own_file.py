@@ -314,6 +314,18 @@ def test_another_table(read):
     assert aside(result) == [(3, "score is above 10")]
 
 
+def test_a_column_that_may_be_empty_is_empty_throughout(read):
+    content = "customer_id,kind,sent_at,answered_at,score\n1,NPS,2024-01-05,,\n2,NPS,2024-01-06,,\n"
+    frame = read(content, columns=None, table="feedback").frame
+    assert frame[["answered_at", "score"]].isna().all(axis=None)
+    assert frame[["answered_at", "score"]].dtypes.astype(str).tolist() == ["datetime64[s]", "Int64"]
+
+
+def test_a_column_that_must_not_be_empty_is_empty_throughout(refuse):
+    problem = refuse(column_of("InvoiceDate", ["", " "]))
+    assert (problem.column, problem.rows) == ("InvoiceDate", ((2, ""), (3, "")))
+
+
 def test_a_table_that_nobody_can_export(read):
     with pytest.raises(ValueError, match="truth is not a table"):
         read(HEADER + TWO, table="truth")
