@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -126,8 +127,12 @@ def _maximise(
     model: str,
     hint: str,
     prior_sd: float | None = None,
+    near: Floats | None = None,
 ) -> _Maximum:
-    """Maximise a log-likelihood over log-parameters by a trust-region Newton method.
+    """Maximise a log-likelihood over log-parameters by Newton's method with line search.
+
+    Where the function is not concave, directions of negative curvature are followed uphill (the eigenvalues' absolute
+    values take their place). It stops when the next step promises less than 1e-16 per customer.
 
     Args:
         evaluate: gives log-likelihood, gradient and Hessian with respect to the log-parameters.
@@ -136,48 +141,49 @@ def _maximise(
         model: its name, for the error.
         hint: what the reader can do when the data do not determine the parameters.
         prior_sd: standard deviation of a normal prior around the start; None for pure likelihood.
+        near: log-parameters to begin with instead of ``start``, if some are known to be close.
     """
-    from scipy import optimize
-
     if prior_sd is not None:
         _positive(prior_sd=prior_sd)
     precision = 0.0 if prior_sd is None else 1 / prior_sd**2
-    last: dict[bytes, Evaluation] = {}
 
-    def at(z: Floats) -> Evaluation:
-        key = z.tobytes()
-        if key not in last:
-            last.clear()
-            with np.errstate(all="ignore"):
-                value, gradient, hessian = evaluate(np.clip(z, -600, 600))
-            away = z - start
-            value -= precision * float(away @ away) / 2
-            gradient = gradient - precision * away
-            hessian = hessian - precision * np.eye(len(z))
-            if not (math.isfinite(value) and np.isfinite(gradient).all() and np.isfinite(hessian).all()):
-                value, gradient, hessian = -1e300, np.zeros_like(z), -np.eye(len(z))
-            last[key] = (-value / size, -gradient / size, -hessian / size)
-        return last[key]
+    def downhill(z: Floats) -> Evaluation:
+        value, gradient, hessian = evaluate(z)
+        away = z - start
+        return (
+            (precision * float(away @ away) / 2 - value) / size,
+            (precision * away - gradient) / size,
+            (precision * np.eye(len(z)) - hessian) / size,
+        )
 
-    found = optimize.minimize(
-        lambda z: at(z)[0],
-        start,
-        jac=lambda z: at(z)[1],
-        hess=lambda z: at(z)[2],
-        method="trust-exact",
-        options={"gtol": 1e-9, "maxiter": 300, "initial_trust_radius": 1.0, "max_trust_radius": 4.0},
-    )
-    _, gradient, hessian = at(found.x)
-    eigenvalues = np.linalg.eigvalsh(hessian)
-    settled = np.abs(gradient).max() < 1e-6 and eigenvalues[0] > 1e-9 and np.abs(found.x - start).max() < _LOG_LIMIT
+    z = start if near is None else near
+    value, gradient, hessian = downhill(z)
+    settled = False
+    for _ in range(200):
+        curvature, axes = np.linalg.eigh(hessian)
+        slope = axes.T @ gradient
+        moves = -slope / np.maximum(np.abs(curvature), 1e-12)
+        promise = float(-slope @ moves) / 2
+        settled = promise < 1e-16 and curvature[0] > 1e-9
+        if settled or np.abs(z - start).max() > _LOG_LIMIT:
+            break
+        step = axes @ moves
+        step *= min(1.0, 3.0 / float(np.linalg.norm(step)))
+        for _ in range(40):
+            trial = downhill(z + step)
+            if trial[0] <= value - 1e-4 * float(-gradient @ step) + 1e-14 * (1 + abs(value)):
+                break
+            step = step / 2
+        z, (value, gradient, hessian) = z + step, trial
     if not settled:
-        at_end = ", ".join(f"{value:.3g}" for value in np.exp(np.clip(found.x, -600, 600)))
+        at_end = ", ".join(f"{theta:.3g}" for theta in np.exp(z))
         raise ConvergenceError(
             f"the {model} model has no best fit for these data: the likelihood keeps rising as parameters run away "
             f"(last values {at_end}). {hint}{'' if model == 'sBG' else ' Or steady the fit with prior_sd=2.'}"
         )
     covariance = np.linalg.inv(hessian * size)
-    return _Maximum(np.exp(found.x), evaluate(found.x)[0], tuple(tuple(map(float, row)) for row in covariance))
+    penalty = precision * float((z - start) @ (z - start)) / 2
+    return _Maximum(np.exp(z), penalty - value * size, tuple(tuple(map(float, row)) for row in covariance))
 
 
 @dataclass(frozen=True)
@@ -543,76 +549,88 @@ class _Collapsed(NamedTuple):
 
     counts: Floats  # distinct frequencies
     customers: Floats  # how many customers have each
-    weight: Floats  # of each distinct history
-    x: Floats
     ages: Floats  # distinct T
-    age: npt.NDArray[np.intp]  # of each distinct history, an index into ages
+    at_age: Floats  # how many customers have each
+    bought_by: Floats  # their repeat purchases
     lasts: Floats  # distinct recency
-    last: npt.NDArray[np.intp]
+    weight: Floats  # of each distinct history with a repeat purchase
+    which: npt.NDArray[np.intp]  # of each such history, an index into counts
+    age: npt.NDArray[np.intp]  # into ages
+    last: npt.NDArray[np.intp]  # into lasts
 
 
 def _collapse(x: Floats, t_x: Floats, age: Floats) -> _Collapsed:
     counts, i = np.unique(x, return_inverse=True)
     lasts, j = np.unique(t_x, return_inverse=True)
     ages, k = np.unique(age, return_inverse=True)
-    key = (i * len(lasts) + j) * len(ages) + k
+    key = ((i * len(lasts) + j) * len(ages) + k)[x > 0]
     distinct, weight = np.unique(key, return_counts=True)
-    rest, k = np.divmod(distinct, len(ages))
-    i_, j = np.divmod(rest, len(lasts))
-    customers = np.bincount(i).astype(np.float64)
-    return _Collapsed(counts, customers, weight.astype(np.float64), counts[i_], ages, k, lasts, j)
+    rest, age_ = np.divmod(distinct, len(ages))
+    count, last = np.divmod(rest, len(lasts))
+    customers, at_age = np.bincount(i).astype(np.float64), np.bincount(k).astype(np.float64)
+    bought_by = np.bincount(k, weights=x).astype(np.float64)
+    weights = weight.astype(np.float64)
+    return _Collapsed(counts, customers, ages, at_age, bought_by, lasts, weights, count, age_, last)
 
 
 def _bg_nbd(z: Floats, data: _Collapsed) -> Evaluation:
     """The BG/NBD log-likelihood with its derivatives, all with respect to the log-parameters."""
-    from scipy.special import digamma, expit, gammaln, polygamma
+    from scipy.special import digamma, gammaln, zeta
 
     theta = np.exp(z)
     r, alpha, a, b = theta
-    x, w, n = data.counts, data.customers, data.customers.sum()
-
-    def trigamma(v: Any) -> Any:
-        return polygamma(1, v)
-
+    x, w = data.counts, data.customers
+    n = w.sum()
     value = float(
         w @ (gammaln(r + x) - gammaln(r) + r * z[1])
         + w @ (gammaln(a + b) - gammaln(b) + gammaln(b + x) - gammaln(a + b + x))
     )
-    g, h = np.zeros(4), np.zeros((4, 4))
-    g[0] = w @ (digamma(r + x) - digamma(r) + z[1])
-    g[1] = n * r / alpha
-    both = digamma(a + b) - digamma(a + b + x)
-    g[2] = w @ both
-    g[3] = w @ (both + digamma(b + x) - digamma(b))
-    h[0, 0] = w @ (trigamma(r + x) - trigamma(r))
+    both, two = digamma(a + b) - digamma(a + b + x), zeta(2, a + b) - zeta(2, a + b + x)  # zeta(2, v) is trigamma
+    g = np.array(
+        [
+            w @ (digamma(r + x) - digamma(r) + z[1]),
+            n * r / alpha,
+            w @ both,
+            w @ (both + digamma(b + x) - digamma(b)),
+        ]
+    )
+    h = np.zeros((4, 4))
+    h[0, 0] = w @ (zeta(2, r + x) - zeta(2, r))
     h[0, 1] = n / alpha
     h[1, 1] = -n * r / alpha**2
-    both = trigamma(a + b) - trigamma(a + b + x)
-    h[2, 2] = h[2, 3] = w @ both
-    h[3, 3] = w @ (both + trigamma(b + x) - trigamma(b))
+    h[2, 2] = h[2, 3] = w @ two
+    h[3, 3] = w @ (two + zeta(2, b + x) - zeta(2, b))
 
-    # Each history adds log(alive + gone) = log_alive + log(1 + exp(u)), u being the log-odds of having left.
-    x, w = data.x, data.weight
-    shape = r + x
-    log_age, inverse_age = np.log(alpha + data.ages)[data.age], (1 / (alpha + data.ages))[data.age]
-    log_last, inverse_last = np.log(alpha + data.lasts)[data.last], (1 / (alpha + data.lasts))[data.last]
+    # Each history adds log(alive + gone) = log_alive + log(1 + exp(u)); first log_alive = -(r + x) log(alpha + T).
+    log_age, inverse_age = np.log(alpha + data.ages), 1 / (alpha + data.ages)
+    shapes = r * data.at_age + data.bought_by
+    value -= float(shapes @ log_age)
+    g[0] -= data.at_age @ log_age
+    g[1] -= shapes @ inverse_age
+    h[0, 1] -= data.at_age @ inverse_age
+    h[1, 1] += shapes @ inverse_age**2
+
+    # Then the log-odds u of having left; without a repeat purchase they are minus infinity.
+    log_last, inverse_last = np.log(alpha + data.lasts), 1 / (alpha + data.lasts)
     stays = b + np.maximum(x, 1) - 1
-    repeat = x > 0
-    u = np.where(repeat, z[2] - np.log(stays) + shape * (log_age - log_last), -np.inf)
-    gone = expit(u)
-    value += float(w @ (np.logaddexp(0, u) - shape * log_age))
-    slope = np.stack(
-        [log_age - log_last, shape * (inverse_age - inverse_last), np.full_like(x, 1 / a), -1 / stays]
-    )  # of u
-    wg = w * gone
-    g += slope @ wg
-    g[0] -= w @ log_age
-    g[1] -= w @ (shape * inverse_age)
-    h += (slope * (wg * (1 - gone))) @ slope.T
-    h[0, 1] += wg @ (inverse_age - inverse_last) - w @ inverse_age
-    h[1, 1] += wg @ (shape * (inverse_last**2 - inverse_age**2)) + w @ (shape * inverse_age**2)
-    h[2, 2] -= wg.sum() / a**2
-    h[3, 3] += wg @ (1 / stays**2)
+    shape = (r + x)[data.which]
+    by_r = log_age[data.age] - log_last[data.last]
+    change = inverse_age[data.age] - inverse_last[data.last]
+    by_alpha = shape * change
+    by_b = (-1 / stays)[data.which]
+    u = (z[2] - np.log(stays))[data.which] + shape * by_r
+    small = np.exp(-np.abs(u))
+    value += float(data.weight @ (np.maximum(u, 0) + np.log1p(small)))
+    gone = np.where(u > 0, 1.0, small) / (1 + small)
+    wg = data.weight * gone
+    v = wg * (1 - gone)
+    g += [wg @ by_r, wg @ by_alpha, wg.sum() / a, wg @ by_b]
+    vr, va, vb = v * by_r, v * by_alpha, v * by_b
+    h[0] += [vr @ by_r, vr @ by_alpha + wg @ change, vr.sum() / a, vr @ by_b]
+    squares = inverse_last[data.last] + inverse_age[data.age]
+    h[1, 1:] += [va @ by_alpha - (wg * by_alpha) @ squares, va.sum() / a, va @ by_b]
+    h[2, 2:] += [(v.sum() - wg.sum()) / a**2, vb.sum() / a]
+    h[3, 3] += vb @ by_b + (wg * by_b) @ by_b
     h = np.triu(h) + np.triu(h, 1).T
     return _log_scale(theta, value, g, h)
 
@@ -658,7 +676,14 @@ def fit_bg_nbd(summary: Any, *, prior_sd: float | None = None) -> BgNbd:
         "Use more customers or a longer period. If a is tiny, the data show no drop-out; if a and b are huge, "
         "customers do not differ in it; if r and alpha are huge, they do not differ in buying rate."
     )
-    best = _maximise(lambda z: _bg_nbd(z, data), start, len(x), "BG/NBD", hint, prior_sd)
+    near = None
+    if len(x) > 20_000:  # a small sample's fit is a good place to begin, and cheap
+        some = slice(None, None, len(x) // 4000)
+        sample = _collapse(x[some], t_x[some], age[some])
+        with suppress(ConvergenceError):
+            found = _maximise(lambda z: _bg_nbd(z, sample), start, len(x[some]), "BG/NBD", hint, prior_sd)
+            near = np.log(found.theta)
+    best = _maximise(lambda z: _bg_nbd(z, data), start, len(x), "BG/NBD", hint, prior_sd, near)
     r, alpha, a, b = map(float, best.theta)
     return BgNbd(r, alpha, a, b, best.log_likelihood, len(x), best.covariance)
 

@@ -1217,7 +1217,8 @@ def plot_alive(model: BgNbd, *, age: float, most: int = 20, unit: str = "D") -> 
     fig, (ax,) = figures.new(size=(8, 4.6))
     image = _heat(ax, grid, extent=(0, 0.99 * age, 0.5, most + 0.5), vmin=0, vmax=1)
     lines = ax.contour(silent, counts, grid, levels=[0.25, 0.5, 0.75], colors=figures.INK, linewidths=1)
-    ax.clabel(lines, fmt=lambda level: f"{100 * level:.0f} %", fontsize=9)
+    for label in ax.clabel(lines, fmt=lambda level: f"{100 * level:.0f} %", fontsize=9):
+        label.set_bbox({"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"})
     ax.set(xlabel=f"{word} since the last purchase", ylabel="repeat purchases so far")
     bar = fig.colorbar(image, ax=ax)
     bar.set_label("probability alive", color=figures.INK)
@@ -1368,7 +1369,7 @@ def plot_value(values: Values, *, currency: str = "EUR", top: int = 15) -> figur
     style = {**figures.line(0), "linestyle": "none"}
     left.errorbar(at, middle, yerr=spread, capsize=3, label=f"expected value, {level} interval", **style)
     left.set(xlabel=f"the {len(first)} most valuable customers", ylabel=f"value in {values.months} months, {currency}")
-    left.set(ylim=(0, None), xticks=[])
+    left.set(ylim=(0, 1.2 * left.get_ylim()[1]), xticks=[])
     left.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
     figures.legend(left, loc="upper right")
     share = np.arange(1, len(table) + 1) / len(table) * 100
