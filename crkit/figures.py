@@ -15,6 +15,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as _Figure
+from PIL import Image
 
 INK = "#333333"
 GREY = "#8c8c8c"
@@ -59,9 +60,17 @@ class Figure(_Figure):
     alt: str = ""
 
     def png(self) -> bytes:
-        """The figure as PNG bytes: the same bytes for the same figure."""
+        """The figure as PNG bytes: the same bytes for the same figure.
+
+        It draws once, where ``savefig`` draws twice when there is a layout to find, and leaves out the transparency.
+        """
+        canvas: Any = self.canvas
+        if not isinstance(canvas, FigureCanvasAgg):
+            raise TypeError("this figure was not made by figures.new")
+        canvas.draw()
         buffer = io.BytesIO()
-        self.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        picture.save(buffer, format="png", compress_level=3, dpi=(DPI, DPI))
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -88,7 +97,7 @@ def new(
         >>> finish(fig, title="Sales rise", alt="A line from 3 to 4.").alt
         'A line from 3 to 4.'
     """
-    fig = Figure(figsize=size, layout="constrained", facecolor="white")
+    fig = Figure(figsize=size, dpi=DPI, layout="constrained", facecolor="white")
     FigureCanvasAgg(fig)
     axes = fig.subplots(nrows, ncols, squeeze=False, sharey="row" if sharey else False).ravel()
     for ax in axes:
