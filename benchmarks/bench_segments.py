@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 
+# Threads are counted when a library is imported, so this has to come first: hence the late imports.
+# ruff: noqa: E402
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS"):
     os.environ[_name] = "1"
 
@@ -52,9 +54,11 @@ class Target(NamedTuple):
 
     @property
     def ratio(self) -> float:
+        """How many times as fast as the peer."""
         return self.peer / self.ours
 
     def line(self) -> str:
+        """One line of the report."""
         mark = "ok  " if self.ratio >= self.at_least else "MISS"
         return (
             f"{mark} {self.what:<58} {1000 * self.ours:8.1f} ms against {1000 * self.peer:8.1f} ms: "

@@ -171,7 +171,7 @@ def _maximise(
         step *= min(1.0, 3.0 / float(np.linalg.norm(step)))
         for _ in range(40):
             trial = downhill(z + step)
-            if trial[0] <= value - 1e-4 * float(-gradient @ step) + 1e-14 * (1 + abs(value)):
+            if trial[0] <= value + 1e-4 * float(gradient @ step) + 1e-10 * (1 + abs(value)):  # the last is rounding
                 break
             step = step / 2
         z, (value, gradient, hessian) = z + step, trial
