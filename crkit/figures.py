@@ -65,7 +65,7 @@ class Figure(_Figure):
         It draws once, where ``savefig`` draws twice when there is a layout to find, and leaves out the transparency.
         """
         canvas: Any = self.canvas
-        if not isinstance(canvas, FigureCanvasAgg):
+        if not hasattr(canvas, "buffer_rgba"):
             raise TypeError("this figure was not made by figures.new")
         canvas.draw()
         buffer = io.BytesIO()
