@@ -9,8 +9,12 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import adjusted_rand_score
 
-from crkit import segments
+from crkit import company, datasets, segments
+from crkit.clv import DataError
 
 ORDERS = pd.DataFrame(
     {
@@ -64,3 +68,332 @@ def test_rfm_summary_in_every_engine(engine: str, unit: str, per_day: float) -> 
         }
     )
     pd.testing.assert_frame_equal(got, expected)
+
+
+@st.composite
+def order_tables(draw: st.DrawFn) -> pd.DataFrame:
+    n = draw(st.integers(1, 40))
+    hours = draw(st.lists(st.integers(0, 24 * 40), min_size=n, max_size=n))
+    return pd.DataFrame(
+        {
+            "customer_id": draw(st.lists(st.integers(1, 6), min_size=n, max_size=n)),
+            "ordered_at": pd.Timestamp("2024-12-20") + pd.to_timedelta(hours, unit="h"),
+            "amount_eur": draw(st.lists(st.sampled_from([0.0, 0.1, 5.0, 19.99, 1e6]), min_size=n, max_size=n)),
+        }
+    )
+
+
+def by_hand(orders: pd.DataFrame, end: pd.Timestamp, unit: str) -> dict[int, tuple[float, ...]]:
+    """The definitions, one customer at a time."""
+    step, hours = ("h", 1) if unit == "h" else ("D", {"D": 24, "W": 168}[unit])
+    result = {}
+    for customer, own in orders.groupby("customer_id"):
+        periods = own["ordered_at"].dt.floor(step)
+        money = own["amount_eur"].groupby(periods).sum()
+        money = money[money.index <= end.floor(step)]
+        if len(money):
+            first, last, hour = money.index[0], money.index[-1], pd.Timedelta(hours=hours)
+            mean = money.iloc[1:].mean() if len(money) > 1 else 0.0
+            result[customer] = (len(money) - 1, (last - first) / hour, (end.floor(step) - first) / hour, mean)
+    return result
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    orders=order_tables(), unit=st.sampled_from("DWh"), engine=st.sampled_from(ENGINES), shift=st.integers(-300, 300)
+)
+def test_rfm_summary_keeps_to_its_definitions(orders: pd.DataFrame, unit: str, engine: str, shift: int) -> None:
+    end = orders["ordered_at"].max() + pd.Timedelta(hours=shift)
+    expected = by_hand(orders, end, unit)
+    native = to_engine(orders, engine)
+    if not expected:
+        if engine not in ("duckdb", "polars lazy"):
+            with pytest.raises(DataError, match="no order is left"):
+                segments.rfm_summary(native, observation_end=end, unit=unit)
+        return
+    got = to_pandas(segments.rfm_summary(native, observation_end=end, unit=unit)).set_index("customer_id")
+    assert sorted(got.index) == sorted(expected)
+    for customer, row in expected.items():
+        assert tuple(got.loc[customer]) == pytest.approx(row, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_days_are_those_of_the_time_zone(engine: str) -> None:
+    """23:30 and 00:30 in Berlin are two days, though both fall on one day in UTC."""
+    local = pd.to_datetime(["2025-06-01 23:30", "2025-06-02 00:30"]).tz_localize("Europe/Berlin")
+    orders = pd.DataFrame({"customer_id": [1, 1], "ordered_at": local, "amount_eur": [1.0, 2.0]})
+    if engine == "duckdb":
+        connection = duckdb.connect()
+        connection.execute("set timezone = 'Europe/Berlin'")
+        native = connection.from_arrow(pl.from_pandas(orders).to_arrow())
+    else:
+        native = to_engine(orders, engine)
+    assert to_pandas(segments.rfm_summary(native))["frequency"].tolist() == [1]
+
+
+def test_lazy_frames_stay_lazy_and_nothing_is_changed() -> None:
+    before = ORDERS.copy(deep=True)
+    assert isinstance(segments.rfm_summary(to_engine(ORDERS, "polars lazy")), pl.LazyFrame)
+    assert isinstance(segments.rfm_summary(to_engine(ORDERS, "duckdb")), duckdb.DuckDBPyRelation)
+    segments.rfm_summary(ORDERS)
+    segments.rfm_scores(segments.rfm_table(ORDERS))
+    pd.testing.assert_frame_equal(ORDERS, before)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"amount_eur": [10.0, 5.0, -20.0, 40.0, 8.0, 1.0, 0.0]}, "'amount_eur' is negative in 1 row"),
+        ({"amount_eur": [10.0, 5.0, None, 40.0, 8.0, 1.0, 0.0]}, "'amount_eur' is missing in 1 row"),
+        ({"amount_eur": [10.0, 5.0, float("inf"), 40.0, 8.0, 1.0, 0.0]}, "'amount_eur' is missing in 1 row"),
+        ({"customer_id": pd.array([7, 7, None, 7, 3, 9, 9], dtype="Int64")}, "'customer_id' is missing in 1 row"),
+        ({"ordered_at": ORDERS["ordered_at"].where(ORDERS["customer_id"] != 3)}, "'ordered_at' is missing in 1 row"),
+        ({"ordered_at": ORDERS["ordered_at"].dt.strftime("%d.%m.%Y")}, "not dates"),
+        ({"amount_eur": ["1,50"] * 7}, "not numbers"),
+    ],
+)
+def test_bad_orders_are_refused_by_name(engine: str, change: dict[str, Any], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        segments.rfm_summary(to_engine(ORDERS.assign(**change), engine))
+
+
+def test_errors_name_first_rows_and_remedy() -> None:
+    with pytest.raises(DataError, match=r"first at row 4 .*set it aside"):
+        segments.rfm_summary(ORDERS.assign(amount_eur=[1, 1, 1, 1, -1, 1, 1]))
+    with pytest.raises(DataError, match=r"no column 'amount_eur': set amount= to one of customer_id"):
+        segments.rfm_summary(ORDERS.rename(columns={"amount_eur": "total"}))
+    with pytest.raises(DataError, match="empty"):
+        segments.rfm_summary(ORDERS.head(0))
+    with pytest.raises(ValueError, match="unit must be one of D, W, h"):
+        segments.rfm_summary(ORDERS, unit="M")
+    with pytest.raises(ValueError, match="observation_end is missing"):
+        segments.rfm_summary(ORDERS, observation_end=pd.NaT)
+
+
+# Scores and clusters -------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=60))
+def test_scores_never_part_equal_values_and_follow_their_definition(rows: list[tuple[int, int, int]]) -> None:
+    table = pd.DataFrame(rows, columns=["recency", "frequency", "monetary"])
+    scored = segments.rfm_scores(table)
+    for score, column, better in (("r", "recency", -1), ("f", "frequency", 1), ("m", "monetary", 1)):
+        for value, got in zip(table[column], scored[score], strict=True):
+            worse = (better * table[column] < better * value).sum()
+            assert got == 1 + (5 * worse) // len(table)
+    assert scored["segment"].notna().all()
+
+
+def test_segments_follow_their_documented_cutoffs() -> None:
+    table = segments.rfm_table(company.simulate(300, seed=1).orders)
+    for row in segments.rfm_scores(table).itertuples():
+        worth = (row.f + row.m) / 2
+        recent = row.r >= 3
+        expected = {
+            "champions": row.r >= 4 and worth >= 4,
+            "loyal": row.r == 3 and worth >= 4,
+            "growing": recent and 2.5 <= worth < 4,
+            "light": recent and worth < 2.5,
+            "at risk": not recent and worth >= 3,
+            "dormant": not recent and worth < 3,
+        }
+        assert [name for name, holds in expected.items() if holds] == [row.segment]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_rfm_table_counts_every_order_day(engine: str) -> None:
+    got = to_pandas(segments.rfm_table(to_engine(ORDERS, engine))).sort_values("customer_id")
+    assert got["recency"].tolist() == [10, 5, 0]
+    assert got["frequency"].tolist() == [1, 3, 2]
+    assert got["monetary"].tolist() == [8.0, 75.0, 1.0]
+
+
+def blobs(n: int = 60) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    middle = np.repeat([[5, 5, 10], [50, 20, 100], [300, 2, 1000]], n, axis=0)
+    return pd.DataFrame(middle * rng.uniform(0.8, 1.2, middle.shape), columns=list(segments.RFM))
+
+
+def test_clusters_find_planted_groups_ordered_by_money() -> None:
+    table = blobs()
+    found = segments.cluster(table, 3, seed=1)
+    assert found.labels.tolist() == [2] * 60 + [1] * 60 + [0] * 60
+    assert found.centres["monetary"].is_monotonic_decreasing
+    assert found.sizes.tolist() == [60, 60, 60]
+    pd.testing.assert_series_equal(found.labels, segments.cluster(table, 3, seed=1).labels)
+    choice = segments.choose_k(table, (2, 3, 4), resamples=5).set_index("k")
+    assert choice["silhouette"].idxmax() == 3
+    assert choice.loc[3, "stability"] == pytest.approx(1)
+    assert choice["inertia"].is_monotonic_decreasing
+
+
+def test_raw_scales_let_the_largest_numbers_decide() -> None:
+    table = blobs().assign(monetary=lambda t: np.random.default_rng(2).permutation(1000 * t["monetary"]))
+    truth = np.repeat([0, 1, 2], 60)
+    raw = segments.agreement(segments.cluster(table, 3, scale="none").labels, truth)
+    scaled = segments.agreement(segments.cluster(table, 3, scale="log").labels, truth)
+    assert raw.adjusted_rand < 0.1 < 0.5 < scaled.adjusted_rand
+
+
+def test_clusters_refuse_too_many_groups() -> None:
+    with pytest.raises(DataError, match="from 1 to 2"):
+        segments.cluster(pd.DataFrame({"recency": [1, 1, 2], "frequency": 1, "monetary": 3.0}), 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 4)), min_size=2, max_size=50))
+def test_agreement_is_the_adjusted_rand_index(pairs: list[tuple[int, int]]) -> None:
+    one, other = zip(*pairs, strict=True)
+    found = segments.agreement(one, other, draws=50)
+    assert found.adjusted_rand == pytest.approx(adjusted_rand_score(one, other), abs=1e-12)
+    assert found.lower <= found.upper
+
+
+def test_the_interval_of_agreement_covers() -> None:
+    """In repeated samples of 150 customers, the 90 % interval has to hold the large-sample index that often."""
+    rng = np.random.default_rng(5)
+
+    def sample(n: int) -> tuple[np.ndarray, np.ndarray]:
+        truth = rng.integers(0, 3, n)
+        return np.where(rng.random(n) < 0.7, truth, rng.integers(0, 3, n)), truth
+
+    target = segments.agreement(*sample(400_000), draws=2).adjusted_rand
+    found = [segments.agreement(*sample(150), level=0.9, draws=300) for _ in range(200)]
+    assert 0.84 <= np.mean([f.lower <= target <= f.upper for f in found]) <= 0.95
+
+
+# Holdout, tracking, retention ----------------------------------------------------------------------------------------
+
+CDNOW = {"calibration_end": "1997-09-30", "unit": "W"}
+
+
+@pytest.fixture(scope="module")
+def cdnow() -> pd.DataFrame:
+    return datasets.load("cdnow")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_holdout_and_tracking_in_every_engine(cdnow: pd.DataFrame, engine: str) -> None:
+    native = to_engine(cdnow, engine)
+    split = segments.holdout(native, amount="amount_usd", **CDNOW)
+    assert type(split.table) is type(native)
+    table = to_pandas(split.table)
+    assert split.duration == 39
+    assert len(table) == 2357
+    later = cdnow[cdnow["ordered_at"] > "1997-09-30"]
+    assert table["holdout_frequency"].sum() == len(later[["customer_id", "ordered_at"]].drop_duplicates())
+    assert table["holdout_value"].sum() == pytest.approx(later["amount_usd"].sum())
+    model = segments.fit_bg_nbd(split.table)
+    groups = segments.holdout_by_frequency(model, split)
+    assert groups["customers"].tolist()[:2] == [1411, 439]
+    assert groups["frequency"].tolist()[-1] == "7+"
+    # Fader, Hardie and Lee (2005), figure 5: the model is close for those without a repeat purchase.
+    assert groups["predicted"].iloc[0] == pytest.approx(groups["actual"].iloc[0], abs=0.03)
+    track = segments.tracking(model, native, **CDNOW)
+    at_end = track[track["calibration"]].iloc[-1]
+    assert (str(at_end["ends_at"].date()), at_end["actual"]) == ("1997-09-30", 2457)
+    assert at_end["expected"] == pytest.approx(2457, rel=0.02)
+    assert track["actual"].is_monotonic_increasing
+    assert track["expected"].is_monotonic_increasing
+
+
+def test_holdout_needs_time_to_hold_out(cdnow: pd.DataFrame) -> None:
+    with pytest.raises(DataError, match="must come before"):
+        segments.holdout(cdnow, calibration_end="1998-06-30", amount="amount_usd")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_retention_by_hand(engine: str) -> None:
+    orders = pd.DataFrame(
+        {
+            "customer_id": [1, 1, 1, 2, 3],
+            "ordered_at": pd.to_datetime(["2025-01-05", "2025-01-20", "2025-03-02", "2025-01-31", "2025-02-01"]),
+        }
+    )
+    got = segments.retention_table(to_engine(orders, engine), observation_end="2025-03-15")
+    rows = [tuple(row) for row in got[["age", "customers", "active", "complete"]].itertuples(index=False)]
+    assert rows == [(0, 2, 2, True), (1, 2, 0, True), (2, 2, 1, False), (0, 1, 1, True), (1, 1, 0, False)]
+    assert got["cohort"].dt.strftime("%Y-%m").tolist() == ["2025-01"] * 3 + ["2025-02"] * 2
+    whole = segments.retention_table(to_engine(orders, engine), observation_end="2025-03-31")
+    assert whole["complete"].all()
+
+
+def test_wilson_intervals_are_the_published_ones() -> None:
+    """As in the tests of statsmodels."""
+    lower, upper = segments._wilson(np.array([18, 4, 19, 81, 0]), np.array([20, 20, 38, 263, 20]))
+    assert lower == pytest.approx([0.69897, 0.08066, 0.3484993, 0.2553, 0], abs=5e-5)
+    assert upper == pytest.approx([0.97213, 0.41602, 0.6515007, 0.3662, 0.1611], abs=5e-5)
+
+
+# Concentration -------------------------------------------------------------------------------------------------------
+
+
+def test_gini_has_its_closed_forms() -> None:
+    rng = np.random.default_rng(0)
+    assert segments.gini([1, 2, 3, 4, 5]) == pytest.approx(4 / 15)
+    assert segments.gini(np.ones(7)) == pytest.approx(0)
+    assert segments.gini([0, 0, 0, 1]) == pytest.approx(3 / 4)
+    assert segments.gini(rng.exponential(size=400_000)) == pytest.approx(0.5, abs=3e-3)
+    assert segments.gini(rng.pareto(3, 400_000) + 1) == pytest.approx(1 / 5, abs=3e-3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=40).filter(lambda v: max(v) > 1e-3))
+def test_gini_is_twice_the_area_and_the_mean_difference(values: list[float]) -> None:
+    curve = segments.lorenz(values)
+    area = np.trapezoid(curve["share_of_value"], curve["share_of_customers"])
+    assert segments.gini(values) == pytest.approx(1 - 2 * area, abs=1e-9)
+    x = np.array(values)
+    assert segments.gini(values) == pytest.approx(np.abs(x[:, None] - x).mean() / (2 * x.mean()), abs=1e-9)
+
+
+def test_the_interval_of_gini_covers() -> None:
+    rng = np.random.default_rng(3)
+    found = [segments.gini_interval(rng.exponential(size=300), draws=200, level=0.9) for _ in range(150)]
+    assert 0.8 <= np.mean([f.lower <= 0.5 <= f.upper for f in found]) <= 0.97
+
+
+@pytest.mark.parametrize("values", [[], [0, 0], [1, -1], [1, np.nan]])
+def test_concentration_refuses_what_has_none(values: list[float]) -> None:
+    with pytest.raises(DataError, match="concentration needs"):
+        segments.gini(values)
+
+
+# Figures -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [60, 400])
+def test_every_figure_is_titled_by_its_finding_and_fits(n: int, cdnow: pd.DataFrame) -> None:
+    orders = company.simulate(n, seed=2).orders
+    table, summary = segments.rfm_table(orders), segments.rfm_summary(orders)
+    model = segments.fit_bg_nbd(summary, prior_sd=2)
+    spend = segments.fit_gamma_gamma(summary, prior_sd=2)
+    split = segments.holdout(cdnow, amount="amount_usd", **CDNOW)
+    bought = segments.fit_bg_nbd(split.table)
+    curve = [1, 0.631, 0.468, 0.382]
+    drawn = [
+        segments.plot_rfm(segments.rfm_scores(table)),
+        segments.plot_choice_of_k(segments.choose_k(table, (2, 3), resamples=2)),
+        segments.plot_clusters(table, segments.cluster(table, 3)),
+        segments.plot_alive(model, age=700),
+        segments.plot_alive(segments.BgNbd(r=1, alpha=1e5, a=0.1, b=9), age=10, unit="W"),
+        segments.plot_holdout(segments.holdout_by_frequency(bought, split), segments.tracking(bought, cdnow, **CDNOW)),
+        segments.plot_retention(segments.retention_table(orders, period="Q")),
+        segments.plot_lorenz(table["monetary"]),
+        segments.plot_value(segments.value_customers(summary, model, spend, draws=50)),
+        segments.plot_sbg(segments.fit_sbg(curve), curve),
+    ]
+    for figure in drawn:
+        figure.png()
+        title = figure._suptitle
+        assert title.get_window_extent().x1 <= figure.bbox.x1, title.get_text()
+        assert len(figure.alt) > 40
+
+
+def test_titles_say_what_the_data_say() -> None:
+    values = np.array([1.0] * 80 + [16.0] * 20)
+    assert segments.plot_lorenz(values)._suptitle.get_text() == "The top 20 % of customers bring 80 % of the money"
+    curve = [1, 0.631, 0.468, 0.382, 0.326, 0.289, 0.262, 0.241]
+    assert "from 63 % to 91 % over 7 renewals" in segments.plot_sbg(segments.fit_sbg(curve), curve)._suptitle.get_text()
