@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,18 @@ if TYPE_CHECKING:
 MONTHS = 12
 DISCOUNT = 0.1
 MARGIN = 0.4
-GROUPS = 5
+GROUPS = 3
+
+
+@functools.lru_cache(maxsize=4)
+def _homes(source: Source) -> Source:
+    """The source with the private customers' orders only; all of them, if nobody says who is private."""
+    if "customers" not in source:
+        return source
+    customers = source["customers"]
+    private = customers.loc[customers["account"] == "private", "customer_id"]
+    orders = source["orders"]
+    return dataclasses.replace(source, tables={"orders": orders[orders["customer_id"].isin(private)]})
 
 
 @functools.lru_cache(maxsize=4)
@@ -35,7 +47,8 @@ def _scores(source: Source) -> pd.DataFrame:
 
 @functools.lru_cache(maxsize=4)
 def _models(source: Source) -> tuple[segments.BgNbd, segments.GammaGamma]:
-    return segments.fit_bg_nbd(_summary(source)), segments.fit_gamma_gamma(_summary(source))
+    summary = _summary(_homes(source))
+    return segments.fit_bg_nbd(summary), segments.fit_gamma_gamma(summary)
 
 
 def _revenue(source: Source) -> pd.Series:
@@ -44,8 +57,8 @@ def _revenue(source: Source) -> pd.Series:
 
 
 def _values(source: Source, margin: float = MARGIN, rate: float = DISCOUNT) -> pd.Series:
-    """Each customer's lifetime value."""
-    history, (bought, spend) = _summary(source), _models(source)
+    """Each private customer's lifetime value."""
+    history, (bought, spend) = _summary(_homes(source)), _models(source)
     columns = (history[name].to_numpy() for name in ("frequency", "recency", "T", "monetary_value"))
     values = bought.lifetime_value(spend, *columns, months=MONTHS, annual_discount_rate=rate, margin=margin)
     return pd.Series(values, index=history["customer_id"])
@@ -136,12 +149,12 @@ def _variances(source: Source) -> pd.Series:
 
 
 def _sizes(source: Source) -> pd.DataFrame:
-    return segments.rfm_segments(_scores(source))[["customers"]].reset_index().astype({"segment": "str"})
+    return segments.rfm_segments(_scores(_homes(source)))[["customers"]].reset_index().astype({"segment": "str"})
 
 
 def _past_and_to_come(source: Source) -> pd.DataFrame:
     """Each named segment's share of the money so far, of the lifetime value, and of the customers."""
-    scored = _scores(source).assign(value=lambda table: table["customer_id"].map(_values(source)), customers=1)
+    scored = _scores(_homes(source)).assign(value=lambda table: table["customer_id"].map(_values(source)), customers=1)
     sums = scored.groupby("segment", observed=True)[["monetary", "value", "customers"]].sum()
     return sums / sums.sum()
 
@@ -190,18 +203,18 @@ def _share_of_top(values: pd.Series, share: float = 0.2) -> float:
 
 
 def _most_frequent_fifth(source: Source) -> float:
-    orders = source["orders"].groupby("customer_id")[source.amount].agg(["size", "sum"])
+    orders = _homes(source)["orders"].groupby("customer_id")[source.amount].agg(["size", "sum"])
     top = orders.sort_values("size", ascending=False).head(round(0.2 * len(orders)))
     return float(top["sum"].sum() / orders["sum"].sum())
 
 
 def _customers_for_most(source: Source) -> float:
-    revenue = _revenue(source)
+    revenue = _revenue(_homes(source))
     return float((revenue.cumsum() < 0.8 * revenue.sum()).sum() + 1) / len(revenue)
 
 
 def _gini_by_pairs(source: Source) -> float:
-    revenue = _revenue(source).to_numpy()
+    revenue = _revenue(_homes(source)).to_numpy()
     return float(np.abs(revenue[:, None] - revenue).mean() / (2 * revenue.mean()))
 
 
@@ -209,18 +222,18 @@ def _gini_by_pairs(source: Source) -> float:
 
 
 def _expected(source: Source, days: int = 90) -> float:
-    history, (bought, _) = _summary(source), _models(source)
+    history, (bought, _) = _summary(_homes(source)), _models(source)
     return float(bought.expected_purchases(days, history["frequency"], history["recency"], history["T"]).sum())
 
 
 def _extrapolated(source: Source) -> float:
-    history = _summary(source)
+    history = _summary(_homes(source))
     seen = history[history["T"] > 0]
     return float((seen["frequency"] / seen["T"]).sum() * 90)
 
 
 def _as_if_new(source: Source) -> float:
-    return float(_models(source)[0].expected_repeat_purchases(90) * len(_summary(source)))
+    return float(_models(source)[0].expected_repeat_purchases(90) * len(_summary(_homes(source))))
 
 
 # ---- 2.Q2 cohorts
@@ -375,9 +388,9 @@ QUESTIONS = (
         name="2.4",
         title="Named segments",
         ask=(
-            "How many customers are in each named RFM segment? Give a table with the columns segment and "
-            "customers, one "
-            "row for each segment that has customers."
+            "Score the private customers alone (all customers, if your data do not say who is private). How many of "
+            "them are in each named RFM segment? Give a table with the columns segment and customers, one row for each "
+            "segment that has customers."
         ),
         kind="table",
         keys=("segment",),
@@ -385,10 +398,16 @@ QUESTIONS = (
         solve=_sizes,
         means="Compare it with the money of each segment: sizes alone do not say where to spend time.",
         hints=(
+            "Start from the orders of the private customers: the table customers says who they are.",
             "rfm_table makes the table, and rfm_scores gives each customer scores and a segment.",
             "Count the rows of each segment, for instance with value_counts().",
         ),
         misconceptions=(
+            Misconception(
+                "all customers",
+                lambda source: segments.rfm_segments(_scores(source))["customers"],
+                "This counts the firms too. Keep the orders of the private customers, and begin again.",
+            ),
             Misconception(
                 "shares instead of numbers",
                 lambda source: _sizes(source).assign(customers=lambda t: t["customers"] / t["customers"].sum()),
@@ -396,13 +415,15 @@ QUESTIONS = (
             ),
             Misconception(
                 "money instead of customers",
-                lambda source: _scores(source).groupby("segment", observed=True)["monetary"].sum().reset_index(),
+                lambda source: (
+                    _scores(_homes(source)).groupby("segment", observed=True)["monetary"].sum().reset_index()
+                ),
                 "This is the money of each segment. The question asks for its customers.",
             ),
         ),
         alternatives=(
-            lambda source: _scores(source)["segment"].astype(str).value_counts(),
-            lambda source: segments.rfm_segments(_scores(source))["customers"],
+            lambda source: _scores(_homes(source))["segment"].astype(str).value_counts(),
+            lambda source: segments.rfm_segments(_scores(_homes(source)))["customers"],
             lambda source: _sizes(source).to_dict("records"),
         ),
         wrong=(
@@ -415,15 +436,14 @@ QUESTIONS = (
         name="2.5",
         title="Concentration",
         ask=(
-            "What share of all revenue comes from the fifth of customers who brought most revenue? Give a share "
-            "between "
-            "0 and 1."
+            "What share of the private customers' revenue comes from the fifth of them who brought most? Give a share "
+            "between 0 and 1."
         ),
         kind="number",
         share=True,
         relative=0,
         absolute=0.005,
-        solve=lambda source: _share_of_top(_revenue(source)),
+        solve=lambda source: _share_of_top(_revenue(_homes(source))),
         means=(
             "The more concentrated revenue is, the more a relationship with few customers is worth, and the more "
             "it risks."
@@ -433,6 +453,11 @@ QUESTIONS = (
             "Take the first fifth of the rows with head(), and divide their sum by the sum of all.",
         ),
         misconceptions=(
+            Misconception(
+                "all customers",
+                lambda source: _share_of_top(_revenue(source)),
+                "This counts the firms too. Keep the orders of the private customers, and begin again.",
+            ),
             Misconception(
                 "most orders, not most revenue",
                 _most_frequent_fifth,
@@ -448,28 +473,27 @@ QUESTIONS = (
         ),
         alternatives=(
             lambda source: (
-                source["orders"]
+                _homes(source)["orders"]
                 .groupby("customer_id")[source.amount]
                 .sum()
-                .nlargest(int(0.2 * source["orders"]["customer_id"].nunique()))
+                .nlargest(round(0.2 * _homes(source)["orders"]["customer_id"].nunique()))
                 .sum()
-                / source["orders"][source.amount].sum()
+                / _homes(source)["orders"][source.amount].sum()
             ),
         ),
         wrong=(
-            lambda source: 1 - _share_of_top(_revenue(source)),
-            lambda source: 100 * _share_of_top(_revenue(source)),
-            lambda source: f"{_share_of_top(_revenue(source)):.2f}",
-            lambda source: _share_of_top(_revenue(source)) + 0.01,
+            lambda source: 1 - _share_of_top(_revenue(_homes(source))),
+            lambda source: 100 * _share_of_top(_revenue(_homes(source))),
+            lambda source: f"{_share_of_top(_revenue(_homes(source))):.2f}",
+            lambda source: _share_of_top(_revenue(_homes(source))) + 0.01,
         ),
     ),
     Question(
         name="2.6",
         title="Purchases to come",
         ask=(
-            "Fit BG/NBD to the summary in days. How many purchase days does it expect from all customers "
-            "together in the "
-            "next 90 days?"
+            "Fit BG/NBD to the summary, in days, of the private customers (of all customers, if your data do not say "
+            "who is private). How many purchase days does it expect from all of them together in the next 90 days?"
         ),
         kind="number",
         relative=0.01,
@@ -494,7 +518,7 @@ QUESTIONS = (
             ),
             Misconception(
                 "mean instead of sum",
-                lambda source: _expected(source) / len(_summary(source)),
+                lambda source: _expected(source) / len(_summary(_homes(source))),
                 "This is the mean for one customer. The question asks for all customers together.",
             ),
         ),
@@ -502,16 +526,15 @@ QUESTIONS = (
         wrong=(
             lambda source: _expected(source, 180),
             lambda source: 1.05 * _expected(source),
-            lambda source: _summary(source)["frequency"].sum(),
+            lambda source: _summary(_homes(source))["frequency"].sum(),
         ),
     ),
     Question(
         name="2.7",
         title="What a customer is worth",
         ask=(
-            f"What is the mean lifetime value of a customer over the next {MONTHS} months, with a margin of "
-            f"{MARGIN:.0%} and "
-            f"a discount rate of {DISCOUNT:.0%} a year?"
+            f"What is the mean lifetime value of a private customer over the next {MONTHS} months, with a margin of "
+            f"{MARGIN:.0%} and a discount rate of {DISCOUNT:.0%} a year?"
         ),
         kind="number",
         relative=0.01,
@@ -540,7 +563,7 @@ QUESTIONS = (
             ),
             Misconception(
                 "past revenue",
-                lambda source: _revenue(source).mean(),
+                lambda source: _revenue(_homes(source)).mean(),
                 "This is what customers have paid so far. Lifetime value is what is still to come.",
             ),
         ),
@@ -558,9 +581,8 @@ QUESTIONS = (
         name="2.8",
         title="How close to the truth",
         ask=(
-            f"Cluster rfm_table into {GROUPS} groups (cluster, with its defaults). What is the adjusted Rand "
-            "index between "
-            "these groups and the planted segments?"
+            f"Cluster rfm_table into {GROUPS} groups (cluster, with its defaults). What is the adjusted Rand index "
+            "between these groups and the planted segments?"
         ),
         kind="number",
         relative=0,
@@ -600,10 +622,9 @@ QUESTIONS = (
         name="2.9",
         title="Whom to win back",
         ask=(
-            "Effort to win customers back goes where much money came from and little is still to come. Which named RFM "
-            "segment has the largest difference between its share of the money so far and its share of the "
-            "lifetime value "
-            "(as in 2.7)?"
+            "Effort to win customers back goes where much money came from and little is still to come. Score the "
+            "private customers (rfm_table and rfm_scores of their orders alone). Which named segment has the largest "
+            "difference between its share of their money so far and its share of their lifetime value (as in 2.7)?"
         ),
         kind="choice",
         choices=tuple(segments.RFM_SEGMENTS),
@@ -711,11 +732,11 @@ QUESTIONS = (
     Question(
         name="2.Q3",
         title="Inequality",
-        ask="What is the Gini coefficient of revenue per customer?",
+        ask=("What is the Gini coefficient of revenue per private customer?"),
         kind="number",
         absolute=0.002,
         relative=0,
-        solve=lambda source: segments.gini(_revenue(source)),
+        solve=lambda source: segments.gini(_revenue(_homes(source))),
         means="It sums up the whole Lorenz curve in one number, where the share of the top fifth is one point of it.",
         hints=(
             "It is a number per customer that is compared, so sum up the amounts of each customer first.",
@@ -723,26 +744,34 @@ QUESTIONS = (
         ),
         misconceptions=(
             Misconception(
+                "all customers",
+                lambda source: segments.gini(_revenue(source)),
+                "This counts the firms too. Keep the orders of the private customers, and begin again.",
+            ),
+            Misconception(
                 "per order",
-                lambda source: segments.gini(source["orders"][source.amount]),
+                lambda source: segments.gini(_homes(source)["orders"][source.amount]),
                 "This compares orders. Sum up each customer's orders first.",
             ),
             Misconception(
                 "one minus",
-                lambda source: 1 - segments.gini(_revenue(source)),
+                lambda source: 1 - segments.gini(_revenue(_homes(source))),
                 "Turned round: no inequality is 0, and 1 means that one customer brings everything.",
             ),
         ),
         alternatives=(_gini_by_pairs,),
-        wrong=(lambda source: _share_of_top(_revenue(source)), lambda source: segments.gini(_revenue(source)) + 0.01),
+        wrong=(
+            lambda source: _share_of_top(_revenue(_homes(source))),
+            lambda source: segments.gini(_revenue(_homes(source))) + 0.01,
+        ),
     ),
     Question(
         name="2.Q4",
         title="Where the value is",
         ask=(
-            f"What share of the total lifetime value (next {MONTHS} months, margin {MARGIN:.0%}, discount rate "
-            f"{DISCOUNT:.0%}) lies "
-            "with the tenth of customers whose lifetime value is highest? Give a share between 0 and 1."
+            f"What share of the private customers' total lifetime value (next {MONTHS} months, margin {MARGIN:.0%}, "
+            f"discount rate {DISCOUNT:.0%}) lies with the tenth of them whose lifetime value is highest? Give a share "
+            "between 0 and 1."
         ),
         kind="number",
         share=True,
@@ -758,7 +787,7 @@ QUESTIONS = (
         misconceptions=(
             Misconception(
                 "past revenue",
-                lambda source: _share_of_top(_revenue(source), 0.1),
+                lambda source: _share_of_top(_revenue(_homes(source)), 0.1),
                 "This is the share of past revenue. Rank and sum up the value that is still to come.",
             ),
             Misconception(
