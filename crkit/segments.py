@@ -178,20 +178,27 @@ def _moment(when: pd.Timestamp, unit: str) -> nw.Expr:
     return nw.lit(when.to_pydatetime() if unit == "h" else when.date())
 
 
+_WITHOUT_ORDER = {nw.Implementation.DASK}
+"""Engines in which Narwhals cannot pick a group's first value in some order; there a join does it."""
+
+
 def _by_customer(orders: _Orders) -> nw.LazyFrame[Any]:
     """Per customer: periods with a purchase, first and last of them, money in all and in the first period."""
-    return (
-        _by_period(orders)
-        .group_by(orders.customer)
-        .agg(
-            _periods=nw.len(),
-            _first=nw.col("_period").min(),
-            _last=nw.col("_period").max(),
-            _total=nw.col("_money").sum(),
-            _first_money=nw.col("_money").first(order_by="_period"),
-        )
-        .with_columns(nw.col("_periods").cast(nw.Int64), nw.col("_first", "_last").cast(nw.Datetime("us")))
-    )
+    customer = orders.customer
+    periods = _by_period(orders)
+    wanted = {
+        "_periods": nw.len(),
+        "_first": nw.col("_period").min(),
+        "_last": nw.col("_period").max(),
+        "_total": nw.col("_money").sum(),
+    }
+    if periods.implementation in _WITHOUT_ORDER:
+        first_money = periods.rename({"_period": "_first", "_money": "_first_money"})
+        table = periods.group_by(customer).agg(**wanted).join(first_money, on=[customer, "_first"], how="inner")
+    else:
+        wanted["_first_money"] = nw.col("_money").first(order_by="_period")
+        table = periods.group_by(customer).agg(**wanted)
+    return table.with_columns(nw.col("_periods").cast(nw.Int64), nw.col("_first", "_last").cast(nw.Datetime("us")))
 
 
 def _by_customer_pandas(orders: _Orders) -> pd.DataFrame:
@@ -907,7 +914,17 @@ def tracking(
 # Retention by cohort, concentration
 # ---------------------------------------------------------------------------------------------------------------------
 
-_TRUNCATE = {"W": "1w", "M": "1mo", "Q": "1q"}
+_MONDAY = pd.Timestamp("1969-12-29")
+
+
+def _ordinal(period: str) -> nw.Expr:
+    """The ordinal that pandas gives the week, month or quarter of a purchase."""
+    day = nw.col("_period").cast(nw.Datetime("us"))
+    if period == "W":
+        weeks = (day - nw.lit(_MONDAY.to_pydatetime()).cast(nw.Datetime("us"))).dt.total_minutes() // (7 * 24 * 60)
+        return weeks + pd.Period(_MONDAY, freq="W").ordinal
+    months = (day.dt.year().cast(nw.Int64) - 1970) * 12 + day.dt.month().cast(nw.Int64) - 1
+    return months if period == "M" else months // 3
 
 
 def retention_table(
@@ -942,30 +959,27 @@ def retention_table(
     Raises:
         DataError: if a column is missing or holds the wrong type, a value is missing, or no order is left.
     """
-    if period not in _TRUNCATE:
-        raise ValueError(f"period must be one of {', '.join(_TRUNCATE)}, not {period!r}")
+    if period not in ("W", "M", "Q"):
+        raise ValueError(f"period must be one of W, M, Q, not {period!r}")
     opened = _open(orders, customer, at, None, observation_end, "D")
-    start = nw.col("_period").cast(nw.Datetime("us")).dt.truncate(_TRUNCATE[period])
     bought = (
         _by_period(opened)
-        .select(nw.col(customer), _start=start)
-        .group_by(customer, "_start")
+        .select(nw.col(customer), _ordinal=_ordinal(period))
+        .group_by(customer, "_ordinal")
         .agg(_days=nw.len())
-        .select(customer, "_start")
+        .select(customer, "_ordinal")
     )
-    firsts = bought.group_by(customer).agg(_cohort=nw.col("_start").min())
+    firsts = bought.group_by(customer).agg(_cohort=nw.col("_ordinal").min())
     counted = _pandas(
-        bought.join(firsts, on=customer, how="inner").group_by("_cohort", "_start").agg(active=nw.len()).to_native()
-    )
+        bought.join(firsts, on=customer, how="inner").group_by("_cohort", "_ordinal").agg(active=nw.len()).to_native()
+    ).astype("int64")
     _require_rows(len(counted), opened)
-    cohorts = pd.PeriodIndex(pd.to_datetime(counted["_cohort"]), freq=period)
-    starts = pd.PeriodIndex(pd.to_datetime(counted["_start"]), freq=period)
     last = pd.Period(opened.end, freq=period)
-    ordinals = cohorts.astype("int64")
-    active = pd.Series(counted["active"].to_numpy(), index=[ordinals, starts.astype("int64") - ordinals]).to_dict()
+    ages = counted["_ordinal"] - counted["_cohort"]
+    active = dict(zip(zip(counted["_cohort"], ages, strict=True), counted["active"], strict=True))
     rows = [
         (pd.Period(ordinal=cohort, freq=period).start_time, age, active[cohort, 0], active.get((cohort, age), 0))
-        for cohort in sorted(set(ordinals))
+        for cohort in sorted(set(counted["_cohort"]))
         for age in range(last.ordinal - cohort + 1)
     ]
     table = pd.DataFrame(rows, columns=["cohort", "age", "customers", "active"])

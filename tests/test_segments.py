@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import duckdb
+import narwhals as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -115,6 +116,31 @@ def test_rfm_summary_keeps_to_its_definitions(orders: pd.DataFrame, unit: str, e
     assert sorted(got.index) == sorted(expected)
     for customer, row in expected.items():
         assert tuple(got.loc[customer]) == pytest.approx(row, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_engines_without_ordered_aggregation_give_the_same(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask takes the way by a join; here the others are sent that way too."""
+    native = to_engine(company.simulate(60, seed=3).orders[list(ORDERS.columns)], engine)
+    with_order = to_pandas(segments.rfm_summary(native)).sort_values("customer_id", ignore_index=True)
+    monkeypatch.setattr(segments, "_WITHOUT_ORDER", set(nw.Implementation))
+    by_join = to_pandas(segments.rfm_summary(native)).sort_values("customer_id", ignore_index=True)
+    pd.testing.assert_frame_equal(by_join, with_order)
+
+
+@pytest.mark.parametrize("period", ["W", "M", "Q"])
+@pytest.mark.parametrize("engine", ["pandas", "duckdb"])
+def test_retention_periods_are_those_of_pandas(engine: str, period: str) -> None:
+    orders = company.simulate(80, seed=4).orders[["customer_id", "ordered_at"]]
+    got = segments.retention_table(to_engine(orders, engine), period=period)
+    periods = orders["ordered_at"].dt.to_period(period)
+    first = periods.groupby(orders["customer_id"]).transform("min")
+    assert sorted(got["cohort"].unique()) == sorted(first.dt.start_time.unique())
+    sizes = orders.groupby(first.dt.start_time)["customer_id"].nunique()
+    cells = orders.groupby([first.dt.start_time, (periods - first).map(lambda step: step.n)])["customer_id"].nunique()
+    for row in got.itertuples():
+        assert row.customers == sizes[row.cohort]
+        assert row.active == cells.get((row.cohort, row.age), 0)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
