@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import re
 
@@ -220,3 +221,56 @@ def test_redrawing_keeps_no_figures_and_no_widgets():
         made.set(months=24)
         made.set(months=18)
     assert alive() == before
+
+
+def test_pictures_are_kept_but_not_all_of_them(monkeypatch):
+    monkeypatch.setattr("crkit.explorer.KEPT", 3)
+    calls = []
+
+    def counted(months=12):
+        calls.append(months)
+        return draw(months=months)
+
+    made = explore(counted, months=(6, 36, 6))
+    made.set(months=18)
+    made.set(months=12)
+    assert calls == [12, 18]
+    made.set(months=24)
+    made.set(months=30)
+    made.set(months=12)
+    assert calls == [12, 18, 24, 30, 12]
+
+
+@pytest.mark.parametrize(("steps", "ahead"), [([18], [24]), ([18, 12], [6]), ([36], []), ([18, 24], [30])])
+def test_the_next_picture_is_drawn_while_the_reader_rests(steps, ahead):
+    calls = []
+
+    def counted(months=12):
+        calls.append(months)
+        return draw(months=months)
+
+    made = explore(counted, months=(6, 36, 6))
+
+    async def reads():
+        for months in steps:
+            made.controls["months"].value = months
+        moved = len(calls)
+        await asyncio.sleep(0.2)
+        return calls[moved:]
+
+    assert asyncio.run(reads()) == ahead
+    sentence = made.sentence
+    assert sentence.endswith(f"{steps[-1]} months")
+
+
+def test_an_error_ahead_shows_only_where_the_reader_goes():
+    made = explore(draw, rate=(0.0, 0.5, 0.05))
+
+    async def reads():
+        made.controls["rate"].value = 0.45
+        await asyncio.sleep(0.2)
+
+    asyncio.run(reads())
+    assert made.error is None
+    with pytest.raises(ZeroDivisionError):
+        made.set(rate=0.5)
