@@ -489,6 +489,7 @@ def run(
                 kernel_name="python3",
                 progress_bar=progress,
                 cwd=out,
+                request_save_on_cell_execute=False,  # saving after each cell costs more than many a cell
             )
         except PapermillExecutionError:
             pass  # the error is in the notebook, where `scan` finds it
