@@ -17,7 +17,7 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 lab: setup-reader  ## set up, and open the workbook in JupyterLab
-	@$(PY) -m jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
+	@$(PY) -m jupyter lab --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 run: setup-reader  ## set up, and run every notebook into build/workbook/ (JOBS=4: four at a time)
 	@$(PY) -m crkit run --all --out build/workbook --jobs $(JOBS)

@@ -234,7 +234,6 @@ def users_file(path):
             orders.append((i, at))
             at += rng.exponential(gap[i])
     bought, at = (np.array(column) for column in zip(*orders, strict=True))
-    n = len(orders)
     at = pd.Timestamp("2023-01-05") + pd.to_timedelta(at.astype(int), unit="D")
     usual = 60 / rng.gamma(3, 1, customers)  # what each customer usually spends
     money = [f"{value:.2f}".replace(".", ",") for value in rng.gamma(4, usual[bought] / 4) + 0.5]
