@@ -20,7 +20,8 @@ The model, on one page. Time runs in days; ``Z`` is standard normal, every draw 
    the handler is not of the type that the segment expects + 0.7 Z``.
 6. *Satisfaction moves churn.* With ``u`` the rank of ``x`` among healthy experiences of the segment, the customer
    leaves if ``normal_cdf(w * normal_quantile(u) + sqrt(1 - w**2) * Z) < p`` with ``w = MODEL.churn_weight``. Under
-   healthy service ``u`` is uniform, so that the chance is exactly ``p``; worse service raises it.
+   healthy service ``u`` is uniform, so that the chance is exactly ``p``; worse service raises it. The choice is booked
+   at the order, ``dropped_at``, although the customer makes it while the issue is dealt with, in the days after.
 7. *Loyalty programme.* Private customers are held out at random (one in five) or invited; the more they buy, the
    likelier they enrol. While enrolled, order amounts are higher by `MODEL.loyalty_lift`; customers who spent
    `MODEL.gold_threshold_eur` in a calendar year are gold in the next, which adds `MODEL.gold_lift`. In the last
@@ -28,7 +29,8 @@ The model, on one page. Time runs in days; ``Z`` is standard normal, every draw 
    expire after 365 days, first in first out.
 8. *Messages.* From the middle of the period, a campaign every two months: among customers with consent, half at
    random receive it, half of them in a personalised variant. A message causes one extra order within ten days
-   with the segment's probability, and the customer would not have ordered otherwise.
+   with the segment's probability, and the customer would not have ordered otherwise. Nobody leaves after such an
+   order, and it does not come if the customer leaves within the ten days.
 9. *Feedback.* Four dimensions (delivery, coffee, service, price) share a customer's general mood and fall with the
    issues of the last order. The score weighs them by `MODEL.drivers`. The more satisfied, the likelier an answer.
 10. *Forum.* Members ask and answer; who answers is drawn in proportion to a Pareto-distributed helpfulness.

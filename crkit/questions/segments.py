@@ -48,7 +48,15 @@ def _scores(source: Source) -> pd.DataFrame:
 @functools.lru_cache(maxsize=4)
 def _models(source: Source) -> tuple[segments.BgNbd, segments.GammaGamma]:
     summary = _summary(_homes(source))
-    return segments.fit_bg_nbd(summary), segments.fit_gamma_gamma(summary)
+    return _fit(segments.fit_bg_nbd, summary), _fit(segments.fit_gamma_gamma, summary)
+
+
+def _fit(model: Callable[..., Any], summary: pd.DataFrame) -> Any:
+    """As in the lesson: maximum likelihood, or a weak prior where the data do not determine the model."""
+    try:
+        return model(summary)
+    except segments.ConvergenceError:
+        return model(summary, prior_sd=2)
 
 
 def _revenue(source: Source) -> pd.Series:
@@ -540,7 +548,7 @@ QUESTIONS = (
         relative=0.01,
         points=2,
         solve=lambda source: _values(source).mean(),
-        means="This is the most that keeping an average customer for the year may cost before it loses money.",
+        means="An effort to keep customers may cost at most the part of this that it saves.",
         hints=(
             "Fit both models, for how often (fit_bg_nbd) and for how much (fit_gamma_gamma).",
             "lifetime_value of the first takes the second, and months, annual_discount_rate and margin by name.",
