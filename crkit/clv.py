@@ -1003,6 +1003,8 @@ class Values:
         upper: its upper end.
         level: the intervals' coverage.
         months: the horizon.
+        outcome_lower: lower end of what all customers together may really bring; None without draws.
+        outcome_upper: its upper end.
     """
 
     table: pd.DataFrame
@@ -1011,6 +1013,8 @@ class Values:
     upper: float
     level: float
     months: int
+    outcome_lower: float | None = None
+    outcome_upper: float | None = None
 
 
 def value_customers(
@@ -1032,7 +1036,8 @@ def value_customers(
     standard errors of both models (delta method on the logarithm of value; as spend is assumed not to depend on
     frequency, the two models' errors are independent) and shrink as customers are added. ``outcome_lower`` and
     ``outcome_upper`` bound what the customer may really bring, with the parameters taken as known: whether they are
-    alive, how often they buy and what they spend; they do not shrink. Neither covers a wrong model.
+    alive, how often they buy and what they spend; they do not shrink. For the total, what customers may bring and the
+    error of the parameters are of similar size, so its outcome interval holds both. None covers a wrong model.
 
     Args:
         summary: one row per customer with ``frequency``, ``recency``, ``T`` and ``monetary_value``, in any data frame.
@@ -1043,7 +1048,7 @@ def value_customers(
         margin: the share of spend that is margin.
         unit: the time unit of the summary: ``"D"``, ``"W"`` or ``"h"``.
         level: coverage of all intervals.
-        draws: random futures per customer for the outcome interval; 0 leaves it out.
+        draws: random futures per customer for the outcome intervals; 0 leaves them out.
         seed: of the random futures.
 
     Returns:
@@ -1052,12 +1057,14 @@ def value_customers(
         * ``probability_alive``, ``expected_purchases`` (in the horizon, not discounted), ``expected_spend`` (per
           purchase)
         * ``lifetime_value``: expected discounted margin, with ``lower`` and ``upper``
-        * ``outcome_lower``, ``outcome_upper``: if draws were asked for
+        * ``outcome_lower``, ``outcome_upper``: if draws were asked for; so too for the total
 
     Raises:
         DataError: if a column or value is missing or impossible.
         ValueError: if a model was not fitted to data, or an argument is impossible.
     """
+    from scipy import special
+
     x, t_x, age, m = _columns(summary, ("frequency", "recency", "T", "monetary_value"))
     z = _normal_quantile(level)
 
@@ -1096,12 +1103,17 @@ def value_customers(
             "upper": value * np.exp(z * error),
         }
     )
-    if draws:
-        per_unit = margin * discounted / np.maximum(expected, 1e-300)
-        ends = _outcomes(purchases, spend, horizon, (x, t_x, age, m), per_unit, level, draws, seed)
-        table["outcome_lower"], table["outcome_upper"] = ends
     factor = math.exp(z * total_error)
-    return Values(table, total, total / factor, total * factor, level, months)
+    values = Values(table, total, total / factor, total * factor, level, months)
+    if not draws:
+        return values
+    per_unit = margin * discounted / np.maximum(expected, 1e-300)
+    ends, totals = _outcomes(purchases, spend, horizon, (x, t_x, age, m), per_unit, level, draws, seed)
+    table["outcome_lower"], table["outcome_upper"] = ends
+    # Each drawn total under a hundred equally likely errors of the parameters, which move all customers together.
+    errors = np.exp(total_error * special.ndtri((np.arange(100) + 0.5) / 100))
+    lower, upper = np.quantile(np.outer(totals, errors), [(1 - level) / 2, (1 + level) / 2])
+    return replace(values, outcome_lower=float(lower), outcome_upper=float(upper))
 
 
 def _relative_slopes(model: Any, result: Callable[[Any], Floats], value: Floats) -> Floats:
@@ -1125,16 +1137,20 @@ def _outcomes(
     level: float,
     draws: int,
     seed: int,
-) -> Floats:
-    """Lower and upper quantile of each customer's random margin; discounting as for the customer's mean purchase."""
+) -> tuple[Floats, Floats]:
+    """Lower and upper quantile of each customer's random margin, and the total margin of each draw.
+
+    Discounting is that of the customer's mean purchase.
+    """
     rng = np.random.default_rng([seed, 1])
-    ends = np.empty((2, len(per_unit)))
+    ends, totals = np.empty((2, len(per_unit))), np.zeros(draws)
     block = max(1, 2_000_000 // draws)
     for i in range(0, len(per_unit), block):
         rows = slice(i, i + block)
         x, t_x, age, m = (v[rows] for v in history)
         count = purchases.draw_purchases(horizon, x, t_x, age, draws=draws, seed=seed + i)
         rate = rng.gamma(spend.p * x + spend.q, 1 / (spend.v + x * m), (draws, len(x))).T
-        money = rng.gamma(np.maximum(spend.p * count, 1e-300)) / rate * (count > 0)
-        ends[:, rows] = np.quantile(money * per_unit[rows, None], [(1 - level) / 2, (1 + level) / 2], axis=1)
-    return ends
+        money = rng.gamma(np.maximum(spend.p * count, 1e-300)) / rate * (count > 0) * per_unit[rows, None]
+        ends[:, rows] = np.quantile(money, [(1 - level) / 2, (1 + level) / 2], axis=1)
+        totals += money.sum(axis=0)
+    return ends, totals

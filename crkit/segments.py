@@ -1388,6 +1388,13 @@ def plot_value(values: Values, *, currency: str = "EUR", top: int = 15) -> figur
     figures.legend(left, loc="upper right")
     share = np.arange(1, len(table) + 1) / len(table) * 100
     right.plot(share, table["lifetime_value"].cumsum(), **{**figures.line(0), "marker": ""})
+    if values.outcome_lower is not None and values.outcome_upper is not None:
+        right.vlines(
+            [100], values.outcome_lower, values.outcome_upper, color=figures.GREY, linewidth=1.4, linestyle=":"
+        )
+        may_come = f"what may come {values.outcome_lower:,.0f} to {values.outcome_upper:,.0f} ({level})"
+    else:
+        may_come = f"{level} interval of that expectation {values.lower:,.0f} to {values.upper:,.0f}"
     ends = np.array([[values.total - values.lower], [values.upper - values.total]])
     right.errorbar([100], [values.total], yerr=ends, capsize=4, **{**figures.line(1), "linestyle": "none"})
     right.annotate(
@@ -1396,14 +1403,12 @@ def plot_value(values: Values, *, currency: str = "EUR", top: int = 15) -> figur
     )  # fmt: skip
     right.set(xlabel="customers, most valuable first, %", ylabel=f"cumulative value, {currency}", ylim=(0, None))
     right.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}"))
-    title = (
-        f"The next {values.months} months are worth {values.total:,.0f} {currency} "
-        f"({level} interval {values.lower:,.0f} to {values.upper:,.0f})"
-    )
+    title = f"Expected value in {values.months} months {values.total:,.0f} {currency}; {may_come}"
     return figures.finish(
         fig,
         title=title,
-        alt=f"Left, the {len(first)} most valuable customers with intervals. Right, cumulative value. {title}.",
+        alt=f"Left, the {len(first)} most valuable customers with intervals. Right, cumulative value. {title}. "
+        f"The {level} interval of the expected total is {values.lower:,.0f} to {values.upper:,.0f}.",
     )
 
 

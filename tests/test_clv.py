@@ -289,6 +289,10 @@ def test_values_and_their_intervals(cdnow: pd.DataFrame, fit: clv.BgNbd) -> None
     assert ((table["lower"] <= table["lifetime_value"]) & (table["lifetime_value"] <= table["upper"])).all()
     assert values.lower < values.total < values.upper
     assert (table["outcome_lower"] <= table["outcome_upper"]).all()
+    assert values.outcome_lower < values.lower < values.upper < values.outcome_upper
+    without = clv.value_customers(cdnow, fit, spend, unit="W", margin=0.3)
+    assert (without.outcome_lower, without.outcome_upper) == (None, None)
+    assert (without.lower, without.upper) == (values.lower, values.upper)
     again = clv.value_customers(cdnow, fit, spend, unit="W", margin=0.3, draws=200, seed=2)
     pd.testing.assert_frame_equal(again.table, table)
 
@@ -309,6 +313,60 @@ def test_the_interval_of_the_total_is_that_of_drawn_parameters(cdnow: pd.DataFra
         columns = (few[name] for name in ("frequency", "recency", "T", "monetary_value"))
         totals.append(bought.lifetime_value(money, *columns, unit="W").sum())
     assert [values.lower, values.upper] == pytest.approx(np.quantile(totals, [0.05, 0.95]), rel=0.03)
+
+
+def lives(n: int, seed: int, model: clv.BgNbd, spend: clv.GammaGamma, months: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """Customers exactly as both models say, observed for 100 to 200 days, and the money they bring after that."""
+    rng = np.random.default_rng(seed)
+    rate, leaving = rng.gamma(model.r, 1 / model.alpha, n) + 1e-12, rng.beta(model.a, model.b, n)
+    pace, age = rng.gamma(spend.q, 1 / spend.v, n), rng.uniform(100, 200, n)
+    now, frequency, recency, spent, later = np.zeros((5, n))
+    alive = np.ones(n, dtype=bool)
+    while alive.any():
+        now = now + rng.exponential(1.0, n) / rate
+        money = rng.gamma(spend.p, 1 / pace)
+        seen, alive = alive & (now <= age), alive & (now <= age + months * clv.DAYS_PER_MONTH)
+        frequency += seen
+        recency = np.where(seen, now, recency)
+        spent += money * seen
+        later += money * (alive & ~seen)
+        alive &= rng.random(n) > leaving
+    mean = spent / np.maximum(frequency, 1)
+    return pd.DataFrame({"frequency": frequency, "recency": recency, "T": age, "monetary_value": mean}), later
+
+
+def test_the_intervals_of_value_cover() -> None:
+    """In 60 companies of 200 customers from the models themselves, fitted anew each time, at a nominal 90 %."""
+    model, spend = clv.BgNbd(r=0.8, alpha=20.0, a=0.8, b=3.0), clv.GammaGamma(p=4.0, q=4.0, v=60.0)
+    horizon = {"months": 3, "annual_discount_rate": 0.0}
+    found = []
+    for seed in range(60):
+        summary, later = lives(200, seed, model, spend, months=3)
+        values = clv.value_customers(
+            summary, clv.fit_bg_nbd(summary), clv.fit_gamma_gamma(summary), draws=200, seed=seed, **horizon
+        )
+        table = values.table
+        columns = (summary[name] for name in ("frequency", "recency", "T", "monetary_value"))
+        expected = model.lifetime_value(spend, *columns, **horizon)
+        assert values.outcome_lower is not None
+        assert values.outcome_upper is not None
+        found.append(
+            {
+                "expected": table["lower"].le(expected).mul(table["upper"].ge(expected)).mean(),
+                "above": (later > table["outcome_upper"]).mean(),
+                "below": (later < table["outcome_lower"]).mean(),
+                "expected_total": values.lower <= expected.sum() <= values.upper,
+                "outcome_total": values.outcome_lower <= later.sum() <= values.outcome_upper,
+            }
+        )
+    covered = pd.DataFrame(found).astype(float)
+    fewest, most = stats.binom.interval(0.998, len(covered), 0.9)
+    assert fewest <= covered["expected_total"].sum() <= most
+    assert fewest <= covered["outcome_total"].sum() <= most
+    # Customers of one company share its fit, so companies, not customers, are what varies.
+    assert abs(covered["expected"].mean() - 0.9) < 3 * covered["expected"].sem()
+    assert covered["above"].mean() == pytest.approx(0.05, abs=0.01)
+    assert covered["below"].mean() <= 0.05  # most may bring nothing, and nobody brings less
 
 
 # sBG -----------------------------------------------------------------------------------------------------------------

@@ -421,5 +421,13 @@ def test_every_figure_is_titled_by_its_finding_and_fits(n: int, cdnow: pd.DataFr
 def test_titles_say_what_the_data_say() -> None:
     values = np.array([1.0] * 80 + [16.0] * 20)
     assert segments.plot_lorenz(values)._suptitle.get_text() == "The top 20 % of customers bring 80 % of the money"
+    table = pd.DataFrame({"lifetime_value": [60.0, 40.0], "lower": [50.0, 30.0], "upper": [70.0, 50.0]})
+    values = segments.Values(table, 100.0, 95.0, 105.0, 0.9, 12)
+    title = "Expected value in 12 months 100 EUR; 90 % interval of that expectation 95 to 105"
+    assert segments.plot_value(values)._suptitle.get_text() == title
+    values = segments.Values(table, 100.0, 95.0, 105.0, 0.9, 12, 70.0, 140.0)
+    shown = segments.plot_value(values)
+    assert shown._suptitle.get_text() == "Expected value in 12 months 100 EUR; what may come 70 to 140 (90 %)"
+    assert "interval of the expected total is 95 to 105" in shown.alt
     curve = [1, 0.631, 0.468, 0.382, 0.326, 0.289, 0.262, 0.241]
     assert "from 63 % to 91 % over 7 renewals" in segments.plot_sbg(segments.fit_sbg(curve), curve)._suptitle.get_text()
