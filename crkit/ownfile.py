@@ -12,7 +12,8 @@ What is done with what exports contain:
 - **Rows** without an id, a date or an amount, with one that cannot be read, with a negative amount (a return), or with
   another number of cells than the header are set aside. So is a row that repeats an earlier one in every column:
   usually the export was joined to itself, but it can be a second, equal purchase, which only an order number in the
-  file can show. Amounts of zero are kept.
+  file can show. So is a row whose id is ``Total``, ``Summe`` or the like: exports end in such rows. Amounts of zero
+  are kept, and one row with more than half of all money is kept and noted. How much money is set aside is noted.
 - If more than half of the rows would be set aside, the file is refused: then the mapping is wrong, or the export.
 
 The file is read as a stream, and again only for the whole of the rows that are set aside.
@@ -37,7 +38,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from crkit.ownvalues import CODES, HINTS, MISSING, SIGNS, Array, Column, FileProblem, Reason, as_text
+from crkit.ownvalues import (
+    CODES,
+    HINTS,
+    MISSING,
+    RETURN,
+    SIGNS,
+    SUM_ROW,
+    Array,
+    Column,
+    FileProblem,
+    Reason,
+    as_text,
+)
 
 if TYPE_CHECKING:
     from crkit.datasets import Field
@@ -46,6 +59,7 @@ Cells = Sequence[object]
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 HEADER_WITHIN = 30
+ENOUGH_TO_COMPARE = 20
 REPEATED = Reason(
     "repeats an earlier row in every column", None, "if these are purchases of their own, export their order number too"
 )
@@ -130,7 +144,7 @@ def read(
     reasons = np.full(len(cells), None, dtype=object)
     frame, currencies = {}, [_named_currency(theirs) for theirs, _ in wanted.values()]
     for (ours, (theirs, hint)), column_cells in zip(wanted.items(), columns, strict=False):
-        column = Column(path, by_name[ours], theirs, hint, column_cells, lines)
+        column = Column(path, by_name[ours], theirs, hint, column_cells, lines, mapping)
         values, why, found = column.read(now)
         frame[ours] = values
         reasons = np.where(pd.isna(reasons), why, reasons)
@@ -145,9 +159,9 @@ def read(
     bad = {int(line): reason for line, reason in zip(lines[~usable], reasons[~usable], strict=True)} | ragged
     total = len(cells) + len(ragged)
     _refuse_if_most(layout, bad, total)
-    for reason, count in Counter(bad.values()).most_common():
-        advice = f"; {reason.remedy}" if reason.column is None else ""
-        notes.append(f"{_rows(count)} set aside: {reason.text}{advice}")
+    currency = next((currency for currency in currencies if currency), "currency units")
+    money = next((values for ours, values in frame.items() if ours.startswith("amount")), None)
+    notes += _money_notes(bad, lines, money, usable, currency)
     typed = pd.DataFrame({ours: _typed(values[usable], by_name[ours]) for ours, values in frame.items()})
     return FileRead(
         frame=typed.reset_index(drop=True),
@@ -155,8 +169,29 @@ def read(
         read=total,
         used=len(typed),
         notes=tuple(notes),
-        currency=next((currency for currency in currencies if currency), "currency units"),
+        currency=currency,
     )
+
+
+def _money_notes(
+    bad: Mapping[int, Reason], lines: Array, money: pd.Series[Any] | None, usable: Array, currency: str
+) -> list[str]:
+    """What was set aside, with its money where that can be read, and a row with more money than all others."""
+    readable = pd.Series(dtype=float) if money is None else pd.Series(money.to_numpy(float), index=lines).dropna()
+    notes = []
+    for reason, count in Counter(bad.values()).most_common():
+        theirs = readable[readable.index.isin([line for line, why in bad.items() if why == reason])]
+        worth = f" ({theirs.sum():,.2f} {currency})" if len(theirs) else ""
+        if reason.text.endswith(RETURN):
+            what = "1 return or refund" if count == 1 else f"{count:,} returns or refunds"
+            notes.append(f"{what}{worth} set aside: money here is before returns")
+        else:
+            advice = f"; {reason.remedy}" if reason.column is None else ""
+            notes.append(f"{_rows(count)} set aside{worth}: {reason.text}{advice}")
+    kept = readable[readable.index.isin(lines[usable])]
+    if len(kept) >= ENOUGH_TO_COMPARE and kept.max() * 2 > kept.sum():
+        notes.append(f"line {kept.idxmax()} holds {100 * kept.max() / kept.sum():.0f} % of all money: is it right?")
+    return notes
 
 
 def _wanted(path: Path, table: str, fields: Sequence[Field], mapping: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -239,16 +274,22 @@ def _no_such_column(layout: _Layout, ours: str, theirs: str, wanted: Mapping[str
     known = [name for name in dict.fromkeys(layout.header) if name]
     shown = ", ".join(repr(name) for name in known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
     taken = {name for name, _ in wanted.values()}
-    guesses = {}
-    for name, (mapped, _) in wanted.items():
+    mapping = {name: f"{mapped}, {hint}" if hint else mapped for name, (mapped, hint) in wanted.items()}
+    found = False
+    for name, (mapped, hint) in wanted.items():
         if mapped not in known and (guess := _guess(name, mapped, [other for other in known if other not in taken])):
-            guesses[name] = guess
+            mapping[name] = f"{guess}, {hint}" if hint else guess
+            found = True
             taken.add(guess)
     what = f"there is no such column for {ours}; its columns are {shown}"
-    if guesses:
-        options = " ".join(f'{name}="{guess}"' for name, guess in guesses.items())
-        return FileProblem(layout.path, what, column=theirs, rows=_first_rows(layout), remedy=f"perhaps map {options}")
-    return FileProblem(layout.path, what, column=theirs, rows=_first_rows(layout), remedy=f"map {ours} to one of them")
+    return FileProblem(
+        layout.path,
+        what,
+        column=theirs,
+        rows=_first_rows(layout),
+        remedy="perhaps map them so" if found else f"map {ours} to one of them",
+        columns=[{name: mapped for name, mapped in mapping.items() if name != mapped}] if found else (),
+    )
 
 
 def _first_rows(layout: _Layout) -> list[tuple[int, str]]:
@@ -510,7 +551,7 @@ def _trim(row: Cells, width: int) -> list[str]:
 
 def _reason(reason: Reason, row: Sequence[str]) -> str:
     first = next((cell.strip() for cell in row if cell.strip()), "")
-    return f"{reason.text}; it looks like a total" if TOTAL.fullmatch(first) else reason.text
+    return f"{reason.text}; it looks like a total" if reason != SUM_ROW and TOTAL.fullmatch(first) else reason.text
 
 
 def _typed(values: pd.Series[Any], field: Field) -> pd.Series[Any]:

@@ -9,9 +9,10 @@ and where no cell decides the reader is asked. Nothing is guessed in silence.
 from __future__ import annotations
 
 import datetime
+import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,6 +75,8 @@ SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₺": "TRY", "�
 SIGNS |= {"$": "USD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "R$": "BRL", "HK$": "HKD"}
 SIGNS |= {"Fr.": "CHF", "SFr.": "CHF", "Rs": "INR", "Rs.": "INR", "Ft": "HUF", "kr": "kr", "kr.": "kr"}
 SHORT_DASHED = "--"
+RETURN = "is negative: a return or refund"
+SUM = re.compile(r"((grand|sub)[ -]?)?totals?|sum|(gesamt|zwischen)?summe|gesamt", re.IGNORECASE)
 EARLIEST = pd.Timestamp("1980-01-01")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -108,16 +111,30 @@ class FileProblem(ValueError):  # noqa: N818  # what the reader meets is a probl
         file: the file's name.
         column: the column of the file that the problem is in, or None.
         rows: the first rows that show it: line number and value.
-        remedy: what to do.
+        advice: what to do, without the mappings.
+        columns: the mappings that may mend it, whole, the likeliest first.
+        remedy: what to do, with the mappings as a notebook takes them.
+        said: the message without the remedy.
     """
 
     def __init__(
-        self, file: Path, what: str, *, remedy: str, column: str | None = None, rows: Iterable[tuple[int, object]] = ()
+        self,
+        file: Path,
+        what: str,
+        *,
+        remedy: str,
+        column: str | None = None,
+        rows: Iterable[tuple[int, object]] = (),
+        columns: Iterable[Mapping[str, str]] = (),
     ) -> None:
-        self.file, self.column, self.rows, self.remedy = file.name, column, tuple(rows)[:3], remedy
+        self.file, self.column, self.rows, self.advice = file.name, column, tuple(rows)[:3], remedy
+        self.columns = tuple(dict(mapping) for mapping in columns)
+        ways = " or ".join(f"columns = {json.dumps(mapping, ensure_ascii=False)}" for mapping in self.columns)
+        self.remedy = f"{remedy}: {ways}" if ways else remedy
         where = f"{file.name}, column {column!r}" if column is not None else file.name
         shown = "; ".join(f"line {line}: {_shorten(value)}" for line, value in self.rows)
-        super().__init__(f"{where}: {what}{f' ({shown})' if shown else ''}. Remedy: {remedy}.")
+        self.said = f"{where}: {what}{f' ({shown})' if shown else ''}"
+        super().__init__(f"{self.said}. Remedy: {self.remedy}.")
 
 
 def _shorten(value: object) -> str:
@@ -134,6 +151,9 @@ class Reason:
     remedy: str
 
 
+SUM_ROW = Reason("looks like a totals row", None, "leave totals out of the export")
+
+
 class Values(NamedTuple):
     """What a column's distinct cells hold: values, reasons not to use them, notes, and a currency if they name one."""
 
@@ -146,8 +166,18 @@ class Values(NamedTuple):
 class Column:
     """The cells of one column of a file, held once each however often they occur."""
 
-    def __init__(self, file: Path, field: Field, theirs: str, hint: str, cells: Sequence[object], lines: Array) -> None:
+    def __init__(
+        self,
+        file: Path,
+        field: Field,
+        theirs: str,
+        hint: str,
+        cells: Sequence[object],
+        lines: Array,
+        mapping: Mapping[str, str],
+    ) -> None:
         self.file, self.field, self.theirs, self.hint, self.lines = file, field, theirs, hint, lines
+        self.mapping = mapping
         array = np.empty(len(cells), dtype=object)
         array[:] = cells
         self.codes, unique = pd.factorize(array)
@@ -159,13 +189,10 @@ class Column:
         marked = np.append(np.fromiter(which, dtype=bool, count=len(self.unique)), False)
         return [(int(self.lines[row]), self.unique[self.codes[row]]) for row in np.flatnonzero(marked[self.codes])[:3]]
 
-    def problem(self, what: str, which: Iterable[bool], remedy: str) -> FileProblem:
-        """The error that names this column and the first rows marked in ``which``."""
-        return FileProblem(self.file, what, column=self.theirs, rows=self.rows(which), remedy=remedy)
-
-    def say(self, *hints: str) -> str:
-        """How the reader can say which way a column is meant."""
-        return " or ".join(f'{self.field.name}="{self.theirs}, {hint}"' for hint in hints)
+    def problem(self, what: str, rows: Iterable[tuple[int, object]], remedy: str, *hints: str) -> FileProblem:
+        """The error that names this column, these rows, and the hints that say which way the column is meant."""
+        columns = [{**self.mapping, self.field.name: f"{self.theirs}, {hint}"} for hint in hints]
+        return FileProblem(self.file, what, column=self.theirs, rows=rows, remedy=remedy, columns=columns)
 
     def reason(self, text: str, remedy: str) -> Reason:
         """A reason to set a row aside because of this column."""
@@ -215,7 +242,10 @@ def _text(column: Column, _: pd.Timestamp) -> Values:
             texts = [re.sub(r"^(\d+)\.0+$", r"\1", text) for text in texts]
         remedy = "format the column as text or as a number without decimals, and export again"
         cut = column.reason("is in scientific notation, so its last digits are lost", remedy)
-        reasons = [cut if _SCIENTIFIC.fullmatch(text) else None for text in texts]
+        reasons = [
+            cut if _SCIENTIFIC.fullmatch(text) else SUM_ROW if SUM.fullmatch(text.rstrip(" :")) else None
+            for text in texts
+        ]
     elif column.field.enum:
         allowed = ", ".join(column.field.enum)
         other = column.reason(f"is none of {allowed}", f"rename the values to {allowed}")
@@ -297,12 +327,10 @@ def _number(column: Column, _: pd.Timestamp) -> Values:
     currencies = sorted({found.currency for found in money if found and found.currency})
     if len(currencies) > 1:
         firsts = [row for c in currencies for row in column.rows(bool(m and m.currency == c) for m in money)[:1]]
-        raise FileProblem(
-            column.file,
+        raise column.problem(
             f"the amounts are in more than one currency, {' and '.join(currencies)}",
-            column=column.theirs,
-            rows=firsts,
-            remedy="convert them to one currency, or export one file for each",
+            firsts,
+            "convert them to one currency, or export one file for each",
         )
     wrong = column.reason("is not a number", "correct these cells, or map another column")
     values = np.full(len(money), np.nan)
@@ -322,21 +350,22 @@ def _decide_decimal(column: Column, signs: list[str]) -> tuple[str, tuple[str, .
     comma, point = "," in signs, "." in signs
     if comma and point:
         firsts = [row for sign in ",." for row in column.rows(s == sign for s in signs)[:1]]
-        raise FileProblem(
-            column.file,
+        raise column.problem(
             "some numbers have a decimal comma and others a decimal point",
-            column=column.theirs,
-            rows=firsts,
-            remedy=f"write them in one way, or say which is right and have the others set aside: map "
-            f"{column.say('decimal comma', 'decimal point')}",
+            firsts,
+            "write them in one way, or say which is right and have the others set aside",
+            "decimal comma",
+            "decimal point",
         )
     if "either" not in signs or comma or point:
         grouped = "either" in signs and f"{column.theirs}: the decimal sign is {',' if comma else '.'}"
         return "," if comma else ".", (grouped,) if grouped else ()
     raise column.problem(
         "every number with a separator can be read as thousands or as a decimal",
-        (sign == "either" for sign in signs),
-        f"say which it is: map {column.say('decimal comma', 'decimal point')}",
+        column.rows(sign == "either" for sign in signs),
+        "say which it is",
+        "decimal comma",
+        "decimal point",
     )
 
 
@@ -348,8 +377,7 @@ def _limits(column: Column, values: Array, reasons: list[Reason | None]) -> list
     if isinstance(field.minimum, int | float):
         low = column.reason(f"is below {field.minimum}", "correct these cells, or map another column")
         if field.name.startswith("amount"):
-            text = "is negative: a return or refund"
-            low = column.reason(text, "if the export writes sales as negative amounts, turn their sign around")
+            low = column.reason(RETURN, "if the export writes sales as negative amounts, turn their sign around")
         reasons = [low if value < field.minimum else reason for value, reason in zip(values, reasons, strict=True)]
     if isinstance(field.maximum, int | float):
         high = column.reason(f"is above {field.maximum}", "correct these cells, or map another column")
@@ -502,28 +530,31 @@ def _decide_order(column: Column, first: Array, second: Array, marks: Array) -> 
     if (short := marks == SHORT_DASHED).any():
         raise column.problem(
             "dates of three short numbers do not say which is the year",
-            short,
-            f"export the year with four digits, or, if it comes last, say {column.say('day first', 'month first')}",
+            column.rows(short),
+            "export the year with four digits, or, if it comes last, say which comes first",
+            "day first",
+            "month first",
         )
     written = (marks != "") & (first >= 1) & (second >= 1)
     days, months = written & (first > 12) & (second <= 12), written & (second > 12) & (first <= 12)
     open_ = written & (first <= 12) & (second <= 12) & (first != second)
     if days.any() and months.any():
-        raise FileProblem(
-            column.file,
+        raise column.problem(
             "some dates have the day first and others the month",
-            column=column.theirs,
-            rows=column.rows(days)[:1] + column.rows(months)[:1],
-            remedy=f"write them in one way, or say which is right and have the others set aside: map "
-            f"{column.say('day first', 'month first')}",
+            column.rows(days)[:1] + column.rows(months)[:1],
+            "write them in one way, or say which is right and have the others set aside",
+            "day first",
+            "month first",
         )
     if open_.any() and not days.any() and not months.any():
         if (marks[open_] == ".").all():
             return True, [f"{column.theirs} is read day first, as dates with full stops are written"]
         raise column.problem(
             "every date can be read with the day first or with the month first",
-            open_,
-            f"say which it is: map {column.say('day first', 'month first')}",
+            column.rows(open_),
+            "say which it is",
+            "day first",
+            "month first",
         )
     if not open_.any():
         return bool(days.any()), []
