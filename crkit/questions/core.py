@@ -247,7 +247,7 @@ def judge(question: Question, answer: Any, source: Source) -> Outcome:
     if lacking:
         return outcome("not applicable", f"This question needs {lacking}, which {source.name} does not have.")
     if answer is ... or answer is None:
-        return outcome("not attempted", "Replace the three dots with your answer, then run the cell again.")
+        return outcome("not attempted", "Replace the three dots with your answer, run that cell, then this one again.")
     try:
         right = _expected(question, question.solve, source)
     except ValueError as error:
@@ -371,7 +371,7 @@ def _single(answer: Any) -> Any:
     if _is(answer, pd.Series, pd.DataFrame, pd.Index, np.ndarray):
         values = np.asarray(answer).ravel()
         if values.size != 1:
-            raise _RefusedError(f"One value is asked for; this is a {type(answer).__name__} of {values.size}.")
+            raise _RefusedError(f"One value is asked for; this is {_a(answer)} of {values.size} values.")
         return values[0]
     return answer
 
@@ -388,7 +388,9 @@ def _plain_number(answer: Any) -> float:
         raise _RefusedError("This is a missing value, not a number.")
     if not _is(answer, int, float, np.integer, np.floating, Decimal) and not issubclass(type(answer), numbers.Rational):
         hint = " Call it to get its result." if callable(answer) else ""
-        raise _RefusedError(f"A number is asked for; this is a {type(answer).__name__}.{hint}")
+        if issubclass(type(answer), tuple) and hasattr(type(answer), "_fields"):
+            hint = f" It holds {', '.join(type(answer)._fields)}: take the one that is asked for, with a dot."
+        raise _RefusedError(f"A number is asked for; this is {_a(answer)}.{hint}")
     value = float(answer)
     if not math.isfinite(value):
         raise _RefusedError(
@@ -397,15 +399,20 @@ def _plain_number(answer: Any) -> float:
     return value
 
 
+def _a(answer: Any) -> str:
+    name = type(answer).__name__
+    return f"an {name}" if name[0].lower() in "aeiou" else f"a {name}"
+
+
 def _key(text: str) -> str:
-    return " ".join(str.split(str.casefold(text)))
+    return " ".join(str.split(str.casefold(text).replace("_", " ")))
 
 
 def _plain_choice(answer: Any, choices: tuple[str, ...]) -> str:
     answer = _single(answer)
     listed = ", ".join(repr(choice) for choice in choices)
     if not _is(answer, str):
-        raise _RefusedError(f"Give one of {listed}, in quotes; this is a {type(answer).__name__}.")
+        raise _RefusedError(f"Give one of {listed}, in quotes; this is {_a(answer)}.")
     for choice in choices:
         if _key(choice) == _key(answer):
             return choice
@@ -425,7 +432,7 @@ def _cell(value: Any) -> float | str | None:
     if _is(value, int, float, np.integer, np.floating, Decimal):
         number = float(value)
         return None if math.isnan(number) else number
-    raise _RefusedError(f"A cell of the table holds a {type(value).__name__}, which cannot be compared.")
+    raise _RefusedError(f"A cell of the table holds {_a(value)}, which cannot be compared.")
 
 
 Table = dict[str, dict[tuple[Any, ...], float | str | None]]
@@ -438,7 +445,7 @@ def _plain_table(answer: Any, keys: tuple[str, ...]) -> Table:
     elif _is(answer, Mapping) or (_is(answer, list) and answer and all(_is(row, dict) for row in answer)):
         answer = pd.DataFrame(answer)
     if not _is(answer, pd.DataFrame):
-        raise _RefusedError(f"A table is asked for, a pandas DataFrame or Series; this is a {type(answer).__name__}.")
+        raise _RefusedError(f"A table is asked for, a pandas DataFrame or Series; this is {_a(answer)}.")
     missing = [key for key in keys if key not in answer.columns]
     if missing:
         names = list(answer.index.names)

@@ -406,7 +406,7 @@ QUESTIONS = (
         solve=_sizes,
         means="Compare it with the money of each segment: sizes alone do not say where to spend time.",
         hints=(
-            "Start from the orders of the private customers: the table customers says who they are.",
+            "Start from the orders of the private customers: the lesson calls them homes.",
             "rfm_table makes the table, and rfm_scores gives each customer scores and a segment.",
             "Count the rows of each segment, for instance with value_counts().",
         ),
@@ -508,7 +508,7 @@ QUESTIONS = (
         solve=_expected,
         means="Customers leave without saying so; the model allows for that, and the past rate does not.",
         hints=(
-            "fit_bg_nbd takes the table that rfm_summary gives.",
+            "The lesson has fitted the model already; fit_bg_nbd takes the table that rfm_summary gives.",
             "expected_purchases takes the length of the period, and then each customer's frequency, recency and T.",
             "It gives a number for each customer; the question asks for all of them together.",
         ),
@@ -517,6 +517,11 @@ QUESTIONS = (
                 "extrapolates the past rate",
                 _extrapolated,
                 "This carries every customer's past rate forward, as if nobody had left.",
+            ),
+            Misconception(
+                "all customers",
+                lambda source: _expected(dataclasses.replace(source, tables={"orders": source["orders"]})),
+                "This counts the firms too. Keep the orders of the private customers, and begin again.",
             ),
             Misconception(
                 "takes everybody as new",
@@ -551,7 +556,8 @@ QUESTIONS = (
         means="An effort to keep customers may cost at most the part of this that it saves.",
         hints=(
             "Fit both models, for how often (fit_bg_nbd) and for how much (fit_gamma_gamma).",
-            "lifetime_value of the first takes the second, and months, annual_discount_rate and margin by name.",
+            "value_customers takes the summary and both models, and months, annual_discount_rate and margin by name; "
+            "its table has a column lifetime_value.",
         ),
         misconceptions=(
             Misconception(
@@ -594,7 +600,7 @@ QUESTIONS = (
         ),
         kind="number",
         relative=0,
-        absolute=0.005,
+        absolute=0.001,
         needs=("orders", "truth.segment"),
         solve=_agreement,
         means="On real data nobody could have told you this. Groups that look convincing can still be other groups.",
@@ -640,7 +646,7 @@ QUESTIONS = (
         points=2,
         means="Write it on your canvas, with somebody who is responsible for it: this is a relationship to repair.",
         hints=(
-            "Add each customer's lifetime value to the table of scores, matched by customer_id.",
+            "The lesson has the lifetime values: value.table. Merge them with the table of scores on customer_id.",
             "Sum up money and value for each segment, and divide each by its total.",
             "Subtract one column of shares from the other, and look for the largest difference.",
         ),
@@ -663,12 +669,12 @@ QUESTIONS = (
     Question(
         name="2.Q1",
         title="One visit",
-        ask="What share of the customers have no repeat purchase day? Give a share between 0 and 1.",
+        ask="What share of the private customers have no repeat purchase day? Give a share between 0 and 1.",
         kind="number",
         share=True,
         relative=0,
-        absolute=0.0005,
-        solve=lambda source: (_summary(source)["frequency"] == 0).mean(),
+        absolute=0.005,
+        solve=lambda source: (_summary(_homes(source))["frequency"] == 0).mean(),
         means="For them the data hold one day of purchases and no relationship yet.",
         hints=(
             "It is the share of the rows of the summary with a certain frequency.",
@@ -677,19 +683,24 @@ QUESTIONS = (
         misconceptions=(
             Misconception(
                 "exactly one repeat",
-                lambda source: (_summary(source)["frequency"] == 1).mean(),
+                lambda source: (_summary(_homes(source))["frequency"] == 1).mean(),
                 "These came back on one day. A customer without a repeat has a frequency one lower.",
             ),
             Misconception(
+                "all customers",
+                lambda source: (_summary(source)["frequency"] == 0).mean(),
+                "This counts the firms too. Keep the orders of the private customers, and begin again.",
+            ),
+            Misconception(
                 "the others",
-                lambda source: (_summary(source)["frequency"] > 0).mean(),
+                lambda source: (_summary(_homes(source))["frequency"] > 0).mean(),
                 "This is the share of those who did come back.",
             ),
         ),
         alternatives=(
             lambda source: (
-                source["orders"]
-                .assign(day=source["orders"]["ordered_at"].dt.normalize())
+                _homes(source)["orders"]
+                .assign(day=_homes(source)["orders"]["ordered_at"].dt.normalize())
                 .groupby("customer_id")["day"]
                 .nunique()
                 .eq(1)
@@ -697,8 +708,8 @@ QUESTIONS = (
             ),
         ),
         wrong=(
-            lambda source: (_summary(source)["frequency"] == 0).sum(),
-            lambda source: (_summary(source)["frequency"] == 0).mean() * 100,
+            lambda source: (_summary(_homes(source))["frequency"] == 0).sum(),
+            lambda source: (_summary(_homes(source))["frequency"] == 0).mean() * 100,
         ),
     ),
     Question(
@@ -742,7 +753,7 @@ QUESTIONS = (
         title="Inequality",
         ask=("What is the Gini coefficient of revenue per private customer?"),
         kind="number",
-        absolute=0.002,
+        absolute=0.005,
         relative=0,
         solve=lambda source: segments.gini(_revenue(_homes(source))),
         means="It sums up the whole Lorenz curve in one number, where the share of the top fifth is one point of it.",

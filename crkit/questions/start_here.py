@@ -93,8 +93,8 @@ QUESTIONS = (
         needs=("orders", "customers.account"),
         means="The number of customers says little about where the money comes from.",
         hints=(
-            "The orders say what was paid, the customers say who has which account: merge them on customer_id.",
-            "Group the merged table by account and sum up the amounts.",
+            "The lesson has made a table of totals, with one row for each type of account.",
+            "Compare the column revenue of its two rows.",
         ),
         misconceptions=(
             Misconception(
