@@ -200,7 +200,9 @@ class _Fit:
     def _covariance(self) -> Floats:
         covariance = getattr(self, "log_covariance")  # noqa: B009  # a field of each subclass
         if covariance is None:
-            raise ValueError("standard errors need a fit to data (for sBG: with n, the size of the cohort)")
+            raise ValueError(
+                "standard errors need a fit to data (for sBG: with n, the size of the cohort, or with at_risk)"
+            )
         return np.array(covariance)
 
     @property
@@ -863,9 +865,10 @@ class Sbg(_Fit):
     Attributes:
         alpha: first parameter of the beta distribution of the probability to leave at a renewal.
         beta: its second parameter; at the first renewal a share ``alpha / (alpha + beta)`` leaves.
-        log_likelihood: at the maximum: of all n customers if n was given, else per customer; None if not fitted.
-        n_customers: how many customers there were at the start, if given.
-        log_covariance: covariance of the logarithms of alpha and beta; None without n.
+        log_likelihood: at the maximum: of all customers if n or at_risk was given, else per customer; None if not
+            fitted.
+        n_customers: how many customers there were at the start (up for the first renewal), if given.
+        log_covariance: covariance of the logarithms of alpha and beta; None without n or at_risk.
 
     Example:
         >>> Sbg(alpha=0.704, beta=1.182).survival([0, 1, 2]).round(3)
@@ -895,7 +898,8 @@ class Sbg(_Fit):
     def retention(self, renewal: Any) -> Any:
         """The expected share of those up for their ``renewal``-th renewal (1 is the first) who stay.
 
-        It rises with tenure only because those likely to leave have left: nobody's own probability changes.
+        In this model it always rises with tenure, as those likely to leave have left and nobody's own probability
+        changes. That it rises is thus an assumption, whatever the data.
         """
         t = _durations(renewal)
         if (t < 1).any():
@@ -927,39 +931,48 @@ class Sbg(_Fit):
         return _shaped((self.beta + n - 1) / (c - 1) * series)
 
 
-def _sbg(z: Floats, alive: Floats) -> Evaluation:
-    """The sBG log-likelihood with its derivatives, all with respect to the log-parameters."""
+def _sbg(z: Floats, left: Floats, stayed: Floats) -> Evaluation:
+    """The sBG log-likelihood of who left and stayed at each renewal, with derivatives by the log-parameters."""
     alpha, beta = theta = np.exp(z)
-    left = alive[:-1] - alive[1:]
+    at_risk = left + stayed
     t = np.arange(len(left), dtype=np.float64)
     stay, total = beta + t, alpha + beta + t
     # At each renewal: of those still there, a share alpha / total leaves and stay / total stays.
-    value = float(left.sum() * z[0] + alive[1:] @ np.log(stay) - alive[:-1] @ np.log(total))
-    both = alive[:-1] @ (1 / total)
-    g = np.array([left.sum() / alpha - both, alive[1:] @ (1 / stay) - both])
-    both = alive[:-1] @ (1 / total**2)
-    h = np.array([[both - left.sum() / alpha**2, both], [both, both - alive[1:] @ (1 / stay**2)]])
+    value = float(left.sum() * z[0] + stayed @ np.log(stay) - at_risk @ np.log(total))
+    both = at_risk @ (1 / total)
+    g = np.array([left.sum() / alpha - both, stayed @ (1 / stay) - both])
+    both = at_risk @ (1 / total**2)
+    h = np.array([[both - left.sum() / alpha**2, both], [both, both - stayed @ (1 / stay**2)]])
     return _log_scale(theta, value, g, h)
 
 
-def fit_sbg(survival: Any, n: int | None = None) -> Sbg:
+def fit_sbg(survival: Any, n: int | None = None, *, at_risk: Any = None) -> Sbg:
     """Fit the shifted beta-geometric model of Fader and Hardie (2007) to a survival curve.
 
+    If one cohort was followed throughout, ``survival`` is enough, and ``n`` gives standard errors. If contracts began
+    at different times, few have come to the late renewals: a Kaplan-Meier curve is fitted with ``at_risk``, so that
+    each renewal counts by how many contracts were up for it.
+
     Args:
-        survival: the share of a cohort still subscribed at each renewal, starting with 1 (everybody, before the first).
+        survival: the share still subscribed at each renewal, starting with 1 (everybody, before the first).
         n: how many customers the cohort had; needed for standard errors, without effect on the estimates.
+        at_risk: how many contracts were up for each renewal, one number per renewal, instead of ``n``.
 
     Returns:
         The fitted model.
 
     Raises:
-        DataError: if the curve does not start with 1, rises, leaves 0 to 1, or is too short.
+        DataError: if the curve does not start with 1, rises, leaves 0 to 1, or is too short, or if ``at_risk`` does
+            not fit to it.
+        ValueError: if ``n`` is not a size, or both ``n`` and ``at_risk`` are given.
         ConvergenceError: if no drop-out, or none beyond pure chance, can be seen.
 
     Example:
         >>> fit = fit_sbg([1, 0.631, 0.468, 0.382, 0.326, 0.289, 0.262, 0.241])
         >>> round(fit.alpha, 4), round(fit.beta, 4)
         (0.7041, 1.182)
+        >>> fit_sbg([1, 0.8, 0.7], at_risk=[100, 40]).n_customers
+        100
     """
     alive = np.asarray(survival, dtype=np.float64)
     if alive.ndim != 1 or len(alive) < 3:
@@ -972,19 +985,35 @@ def fit_sbg(survival: Any, n: int | None = None) -> Sbg:
     _refuse(np.diff(alive, prepend=1.0) > 0, "survival", "rises", "it counts the first cohort only, without newcomers")
     if n is not None and (isinstance(n, bool) or int(n) != n or n < 1):
         raise ValueError(f"n must be the number of customers in the cohort, not {n!r}")
-    if alive[-1] == 1 or alive[1] == 0:
-        what = "nobody left" if alive[-1] == 1 else "everybody left at the first renewal"
+    if n is not None and at_risk is not None:
+        raise ValueError("give n, for one cohort, or at_risk, for contracts that began at different times, not both")
+    up = alive[:-1] * float(n or 1) if at_risk is None else _up_for_renewal(at_risk, alive)
+    stayed = up * np.divide(alive[1:], alive[:-1], out=np.zeros_like(up), where=alive[:-1] > 0)
+    left = up - stayed
+    if not (left.any() and stayed.any()):
+        what = "everybody left at the first renewal" if left.any() else "nobody left"
         raise ConvergenceError(f"{what}: the sBG model needs some who stay and some who leave")
-    size = float(n or 1)
     best = _maximise(
-        lambda z: _sbg(z, alive * size),
+        lambda z: _sbg(z, left, stayed),
         np.zeros(2),
-        size,
+        float(up.max()),
         "sBG",
         "If alpha and beta are huge, retention does not rise with tenure, and a constant share is all there is to see.",
     )
     alpha, beta = map(float, best.theta)
-    return Sbg(alpha, beta, best.log_likelihood, n, best.covariance if n else None)
+    customers = n if at_risk is None else round(up[0])
+    return Sbg(alpha, beta, best.log_likelihood, customers, best.covariance if customers else None)
+
+
+def _up_for_renewal(at_risk: Any, alive: Floats) -> Floats:
+    """How many contracts were up for each renewal, checked against the survival curve."""
+    up = np.asarray(at_risk, dtype=np.float64)
+    if up.shape != (len(alive) - 1,):
+        raise DataError(f"at_risk must have one number per renewal, {len(alive) - 1}, not {up.size}")
+    _refuse(~np.isfinite(up) | (up < 0), "at_risk", "is not a number of contracts", "count those up for each renewal")
+    remedy = "leave out renewals that nobody has reached, and what follows when everybody has left"
+    _refuse((up > 0) != (alive[:-1] > 0), "at_risk", "does not fit to survival", remedy)
+    return up
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1434,11 +1434,13 @@ def plot_sbg(model: Sbg, survival: Any, *, horizon: int | None = None) -> figure
         kept = 100 * observed[1:] / observed[:-1]
     right.plot(np.arange(1, seen + 1), kept, **{**figures.line(0), "linestyle": "none"})
     right.set(xlabel="renewal", ylabel="of those still there, stay, %")
-    first, last = (_percent(float(v)) for v in model.retention([1, seen]))
-    title = f"Retention rises from {first} to {last} over {seen} renewals, as those likely to leave have left"
+    here, later = (_percent(float(v)) for v in model.survival([seen, horizon]))
+    title = f"{_percent(observed[-1])} are still subscribed after {seen} renewals; the model expects {here}"
+    if horizon > seen:
+        title += f", and {later} after {horizon}"
     return figures.finish(
         fig,
         title=title,
-        alt=f"Left, the share still subscribed after each renewal, observed up to {seen} and expected up to {horizon}, "
-        f"where it is {_percent(float(model.survival(horizon)))}. Right, retention at each renewal. {title}.",
+        alt=f"Left, the share still subscribed after each renewal, observed up to {seen} and expected up to {horizon}. "
+        f"Right, of those still there, the share that stays at each renewal. {title}.",
     )

@@ -430,4 +430,7 @@ def test_titles_say_what_the_data_say() -> None:
     assert shown._suptitle.get_text() == "Expected value in 12 months 100 EUR; what may come 70 to 140 (90 %)"
     assert "interval of the expected total is 95 to 105" in shown.alt
     curve = [1, 0.631, 0.468, 0.382, 0.326, 0.289, 0.262, 0.241]
-    assert "from 63 % to 91 % over 7 renewals" in segments.plot_sbg(segments.fit_sbg(curve), curve)._suptitle.get_text()
+    title = "24 % are still subscribed after 7 renewals; the model expects 24 %, and 17 % after 12"
+    model = segments.fit_sbg(curve)
+    assert segments.plot_sbg(model, curve)._suptitle.get_text() == title
+    assert segments.plot_sbg(model, curve, horizon=7)._suptitle.get_text() == title.split(", and")[0]
