@@ -263,7 +263,7 @@ def test_forms_of_a_right_table(change):
     ("change", "says"),
     [
         (lambda t: t.assign(sum=t["sum"] + [0, 1]), "Column 'sum' differs in 1 of 2 rows, such as customer_id 2."),
-        (lambda t: t.assign(sum=[AlwaysEqual(), AlwaysEqual()]), "holds a AlwaysEqual"),
+        (lambda t: t.assign(sum=[AlwaysEqual(), AlwaysEqual()]), "holds an AlwaysEqual"),
         (lambda t: t.assign(sum=t["sum"].astype(str)), "Column 'sum' differs"),
         (lambda t: t.assign(sum=[30.0, None]), "Column 'sum' differs"),
         (lambda t: t.drop(columns="size"), "no column 'size'"),
@@ -271,7 +271,7 @@ def test_forms_of_a_right_table(change):
         (lambda t: t.iloc[:1], "1 row(s) are missing"),
         (lambda t: pd.concat([t, t]), "Rows repeat"),
         (lambda t: t.iloc[:0], "2 row(s) are missing"),
-        (lambda t: t.to_numpy(), "this is an ndarray"),
+        (lambda t: t.to_numpy(), "this is a ndarray"),
         (lambda t: pd.concat([t, t["sum"]], axis=1), "same name"),
         (lambda t: t["sum"].set_axis(pd.Index([1, 2], name="who")), "no column or index 'customer_id'"),
         (lambda _: [], "this is a list"),
