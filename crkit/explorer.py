@@ -7,26 +7,19 @@ alt text.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import html
 import inspect
 import os
-import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import ipywidgets as widgets
 
-from crkit.figures import Figure
+from crkit.figures import Figure, Layout
 
 HEADLESS = "CRKIT_HEADLESS"
 _STALE = "crkit-stale"
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
-
-KEPT = 48  # pictures, of some 50 kB each
-PAUSE_S = 0.05  # how long a reader must rest before the next picture is drawn ahead
-SLOW_S = 1.0  # a drawing that takes longer is never drawn ahead
 
 
 class _Drawn(NamedTuple):
@@ -60,9 +53,7 @@ class Explorer:
             list(controls.values()), layout=widgets.Layout(flex_flow="row wrap", overflow="visible", width="100%")
         )
         self.view = widgets.VBox([bar, self._warning, self._picture, self._line])
-        self._kept: dict[str, _Drawn] = {}
-        self._ahead: asyncio.TimerHandle | None = None
-        self._took_s = 0.0
+        self._layout = Layout()
         self._first = self._drawing(self._values())
         self._show(self._first)
         self._listening = True
@@ -94,18 +85,6 @@ class Explorer:
         return {name: control.value for name, control in self.controls.items()}
 
     def _drawing(self, values: dict[str, Any]) -> _Drawn:
-        """The drawing for these values, kept from before or new."""
-        key = repr(values)
-        if key not in self._kept:
-            start = time.perf_counter()
-            drawing = self._draw_new(values)
-            self._took_s = time.perf_counter() - start
-            while len(self._kept) >= KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = drawing
-        return self._kept[key]
-
-    def _draw_new(self, values: dict[str, Any]) -> _Drawn:
         drawn = self._draw(**values)
         figure, sentence = drawn if isinstance(drawn, tuple) and len(drawn) == 2 else (drawn, None)
         if not isinstance(figure, Figure):
@@ -115,7 +94,7 @@ class Explorer:
             )
         if not figure.alt.strip():
             raise ValueError("the figure has no alt text: end draw with figures.finish(fig, title=..., alt=...)")
-        return _Drawn(figure.png(), figure.alt, figure.alt if sentence is None else str(sentence))
+        return _Drawn(figure.png(self._layout), figure.alt, figure.alt if sentence is None else str(sentence))
 
     def _show(self, drawing: _Drawn) -> None:
         self.sentence = drawing.sentence
@@ -125,10 +104,9 @@ class Explorer:
         hidden = "" if alt == self.sentence else f' <span style="{_UNSEEN}">{html.escape(alt)}</span>'
         self._line.value = f'<div role="status" aria-live="polite">{html.escape(self.sentence)}{hidden}</div>'
 
-    def _moved(self, change: Any) -> None:
+    def _moved(self, _change: Any) -> None:
         if self._listening:
             self._redraw()
-            self._read_ahead(change)
 
     def _redraw(self) -> None:
         try:
@@ -143,28 +121,6 @@ class Explorer:
             self.error = None
             self._warning.value = ""
             self._picture.remove_class(_STALE)
-
-    def _read_ahead(self, change: Any) -> None:
-        """While the reader rests, draw the next picture in the direction in which a slider last moved."""
-        if self._ahead is not None:
-            self._ahead.cancel()
-        control, old, new = change["owner"], change["old"], change["new"]
-        if self._took_s > SLOW_S or not isinstance(control, widgets.IntSlider | widgets.FloatSlider):
-            return
-        following = new + control.step if new > old else new - control.step
-        if not control.min <= following <= control.max:
-            return
-        name = next(name for name, each in self.controls.items() if each is control)
-        # as the browser will send it: a multiple of the step, without the rounding error of adding
-        following = type(new)(round(following, 10))
-        values = {**self._values(), name: following}
-        with contextlib.suppress(RuntimeError):  # no event loop: not in a notebook
-            self._ahead = asyncio.get_running_loop().call_later(PAUSE_S, self._draw_quietly, values)
-
-    def _draw_quietly(self, values: dict[str, Any]) -> None:
-        # an error is raised again, and shown, if the reader goes there
-        with contextlib.suppress(Exception):
-            self._drawing(values)
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         png, alt, _sentence = self._first
@@ -197,8 +153,7 @@ def explore(draw: Callable[..., Any], /, **controls: Any) -> Explorer:
     """Show controls above a figure that is redrawn in place whenever one of them moves.
 
     A dragged slider stays responsive: Jupyter's widgets send the next value only when the last one has been drawn, so
-    drawings never queue up. Pictures are kept, and a slider's next one is drawn while the reader looks at the last. So
-    ``draw`` must depend on its arguments alone; after changing something else that it uses, run the cell again.
+    drawings never queue up. The panels stay where the first drawing put them, until a label needs more room.
 
     If ``draw`` raises when a control moves, the reader sees the message in a box above the last good picture, which
     fades, and the exception goes on to the kernel's log. At the first drawing it is raised in the cell.
