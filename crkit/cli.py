@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+import importlib
+import os
 import shlex
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crkit import __version__
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from nbformat import NotebookNode
+
     from crkit.ownfile import FileRead
-    from crkit.workbook import Run
+    from crkit.workbook import Lesson, Run
 
 EXAMPLES = """examples:
   crkit run segments --out report/
   crkit run segments -p data=orders.csv --map customer_id=CustomerID --out report/
   crkit run segments -p seed=7 -p scenario=over_automated --out report/
+  crkit run segments -p data=orders.csv -p margin=0.25 --map "ordered_at=InvoiceDate, day first" --out report/
   crkit check-data orders orders.csv --map customer_id=CustomerID --map ordered_at=InvoiceDate
-  crkit new segments my_segments.ipynb
+  crkit new segments my_segments.ipynb -p data=orders.csv --map customer_id=CustomerID
 """
 MAP_HELP = (
     "which column of the file is which of ours, as in customer_id=CustomerID; repeat for each column that has another "
-    "name"
+    'name. After it may stand how it is meant, as in "ordered_at=InvoiceDate, day first" (or month first, decimal '
+    "comma, decimal point)"
 )
+PARAMETER_HELP = "a parameter of the notebook, for example data=orders.csv or seed=7; repeat for more"
 SHOWN = 5
+REPORTED, TOPIC = "orders", "segments"  # the table that check-data sums up, and the lesson that reports on it
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +55,8 @@ def parser() -> argparse.ArgumentParser:
         "run",
         help="run a lesson as a report, on the company or on a file of your own",
         description="Run a lesson headless, without its exercises, into a folder: the executed notebook and an HTML "
-        "page. With --all, run every stored notebook, exercises included, several at a time, with an index page.",
+        "page. On a file of your own it is a report: a page without code and without what only a student needs. "
+        "With --all, run every stored notebook, exercises included, several at a time, with an index page.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -55,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a parameter of the notebook, for example data=orders.csv or seed=7; repeat for more",
+        help=PARAMETER_HELP,
     )
     run.add_argument("--map", action="append", default=[], metavar="OURS=THEIRS", help=MAP_HELP)
     run.add_argument("--out", default="report", metavar="FOLDER", help="where the results go (default: %(default)s)")
@@ -67,10 +79,13 @@ def parser() -> argparse.ArgumentParser:
     new = commands.add_parser(
         "new",
         help="copy a lesson, without its exercises, as the start of a notebook of your own",
-        description="Copy a lesson as a template: the same analysis, no exercises, no outputs. It never overwrites.",
+        description="Copy a lesson as a template: the same analysis, no exercises, no outputs. Give -p and --map as "
+        "for crkit run, and they stand in its first code cell. It never overwrites.",
     )
     new.add_argument("topic", metavar="TOPIC", help="the topic word, for example segments")
     new.add_argument("file", metavar="FILE", help="the notebook to make, for example my_segments.ipynb")
+    new.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE", help=PARAMETER_HELP)
+    new.add_argument("--map", action="append", default=[], metavar="OURS=THEIRS", help=MAP_HELP)
 
     check = commands.add_parser(
         "check-data",
@@ -108,7 +123,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = top.parse_args(arguments)
     work = {"run": _run, "new": _new, "check-data": _check_data, "refresh": _refresh}[options.command]
     try:
-        return work(options)
+        status = work(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except _RefusedError as refused:
         _complain(f"crkit {options.command}: {refused}")
         return 2
@@ -155,48 +175,97 @@ def _run(options: argparse.Namespace) -> int:
 def _run_one(options: argparse.Namespace) -> int:
     from crkit import workbook
 
-    columns = _pairs(options.map, "--map", "OURS=THEIRS, as in customer_id=CustomerID")
-    typed = _pairs(options.parameter, "-p", "NAME=VALUE, as in seed=7")
     out = Path(options.out)
     try:
         path = workbook.find(options.topic)
         notebook, lesson = workbook.read(path), workbook.describe(path)
-        known = workbook.parameters(notebook)
-        values: dict[str, Any] = {name: workbook.parse_value(notebook, name, text) for name, text in typed.items()}
-        if columns:
-            values["columns"] = {**(values.get("columns") or {}), **columns}
-        values = workbook.check_parameters(notebook, values)
-        if "hub_file" in known:
+        values = _values(options, notebook)
+        if "hub_file" in workbook.parameters(notebook):
             values["hub_file"] = str(Path(values["hub_file"]).resolve()) if "hub_file" in values else "my_hub.yaml"
         if out.exists() and not out.is_dir():
             raise ValueError(f"{out} is a file: give --out a folder")
     except ValueError as error:
         raise _RefusedError(str(error)) from error
 
-    named = (*lesson.data, workbook.SIMULATED)
-    data = values.get("data", named[0])
-    if data not in named and "data" in known:
-        if not Path(data).is_file():
-            raise _RefusedError(
-                f"data={data}: there is no such file, and the data sets of {lesson.topic} are: {_list(named)}"
-            )
-        result = _read(data, lesson.table, values.get("columns"))
-        _say_counts(Path(data).name, result)
+    file = _own_file(values, notebook, lesson)
+    columns = values.get("columns") or {}
+    if file is not None:
+        result = _read(file, lesson.table, columns, options)
+        if too_few := _too_few(lesson.topic, result.frame):
+            raise _RefusedError(f"{file.name}: {too_few}")
+        _say_counts(file.name, result)
         _keep_set_aside(result, out)
-        values["data"] = str(Path(data).resolve())
-    elif values.get("columns"):
-        raise _RefusedError("--map names the columns of a file of your own: give the file with -p data=FILE")
+        values["data"] = str(file.resolve())
 
-    _say(f"Running {lesson.topic} into {out}")
+    bar = sys.stderr.isatty()
+    _say(f"Running {lesson.topic} into {out}{'' if bar else ': this takes a minute or two'}")
     try:
-        done = workbook.run(path, out, values, name=lesson.topic, exercises=False, progress=sys.stderr.isatty())
+        done = workbook.run(
+            path,
+            out,
+            values,
+            name=lesson.topic,
+            exercises=False,
+            report=None if file is None else file.name,
+            progress=bar,
+        )
     except OSError as error:
         raise _RefusedError(f"{out} cannot be written: {error.strerror or error}") from error
     if done.problems:
         _complain(_failure(done))
         return 1
     _say(f"  {_short(done.page)}\n  {_short(done.notebook)}")
+    if file is not None:
+        own = ["new", lesson.topic, f"my_{lesson.topic}.ipynb", *_parameters(options), *_maps(columns)]
+        _say(f"\nTo go on in a notebook of your own:\n  {_command(own)}")
     return 0
+
+
+def _values(options: argparse.Namespace, notebook: NotebookNode) -> dict[str, Any]:
+    """The parameters that were typed, as the notebook takes them, with what --map says in ``columns``."""
+    from crkit import workbook
+
+    typed = _pairs(options.parameter, "-p", "NAME=VALUE, as in seed=7")
+    columns = _mapping(options)
+    values: dict[str, Any] = {name: workbook.parse_value(notebook, name, text) for name, text in typed.items()}
+    if columns:
+        values["columns"] = {**(values.get("columns") or {}), **columns}
+    return workbook.check_parameters(notebook, values)
+
+
+def _own_file(values: Mapping[str, Any], notebook: NotebookNode, lesson: Lesson) -> Path | None:
+    """The reader's own file that ``data`` names; None if it names a data set."""
+    from crkit import workbook
+
+    named = (*lesson.data, workbook.SIMULATED)
+    data = values.get("data", named[0])
+    if data in named or "data" not in workbook.parameters(notebook):
+        if values.get("columns"):
+            raise _RefusedError("--map names the columns of a file of your own: give the file with -p data=FILE")
+        return None
+    file = Path(data)
+    if file.is_dir():
+        raise _RefusedError(f"data={data} is a folder: name a file in it")
+    if not file.is_file():
+        near = difflib.get_close_matches(file.name, [*named, *(path.name for path in file.parent.glob("*"))], n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise _RefusedError(
+            f"data={data}: there is no such file{hint}, and the data sets of {lesson.topic} are: {_list(named)}"
+        )
+    return file
+
+
+def _too_few(topic: str, frame: pd.DataFrame) -> str:
+    """Why these rows are too few for the topic's methods, as its module says; empty if they are enough."""
+    try:
+        module = importlib.import_module(f"crkit.{topic}")
+    except ModuleNotFoundError:  # not every lesson has methods of its own
+        return ""
+    try:
+        getattr(module, "require_enough", lambda _: None)(frame)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _run_all(out: Path, jobs: int) -> int:
@@ -234,7 +303,12 @@ def _new(options: argparse.Namespace) -> int:
     if file.suffix != ".ipynb":
         raise _RefusedError(f"{file}: a notebook's name ends in .ipynb")
     try:
-        bare = workbook.normalise(workbook.template(workbook.read(workbook.find(options.topic))))
+        path = workbook.find(options.topic)
+        notebook = workbook.read(path)
+        values = _values(options, notebook)
+        if data := _own_file(values, notebook, workbook.describe(path)):
+            values["data"] = Path(os.path.relpath(data.resolve(), file.resolve().parent)).as_posix()
+        bare = workbook.normalise(workbook.template(notebook, values))
     except ValueError as error:
         raise _RefusedError(str(error)) from error
     try:
@@ -244,27 +318,45 @@ def _new(options: argparse.Namespace) -> int:
         raise _RefusedError(f"{file} exists already, and is left as it is: choose another name") from None
     except OSError as error:
         raise _RefusedError(f"{file} cannot be written: {error.strerror or error}") from error
-    _say(f"Made {file}. Set data and columns in its first code cell, then run it in JupyterLab.")
+    then = "Run it in JupyterLab."
+    if data is None:
+        then = "Set data and columns in its first code cell (next time: -p and --map), then run it in JupyterLab."
+    _say(f"Made {file}. {then}")
     return 0
 
 
 def _check_data(options: argparse.Namespace) -> int:
-    columns = _pairs(options.map, "--map", "OURS=THEIRS, as in customer_id=CustomerID")
-    if not Path(options.file).is_file():
-        raise _RefusedError(f"there is no file {options.file}")
-    result = _read(options.file, options.table, columns or None)
-    _say_counts(Path(options.file).name, result)
+    columns = _mapping(options)
+    file = Path(options.file)
+    result = _read(file, options.table, columns, options)
+    _say_counts(file.name, result)
     if len(result.set_aside):
         _say("\nSet aside, first rows:")
         for _, row in result.set_aside.head(SHOWN).iterrows():
             _say(f"  line {row['line']}: {row['reason']}")
-    if len(result.frame):
-        _say("\nRead as:")
-        _say(result.frame.head(SHOWN).to_string(index=False, max_cols=8))
-    maps = [word for ours, theirs in columns.items() for word in ("--map", f"{ours}={theirs}")]
-    go_on = ["crkit", "run", "segments", "-p", f"data={options.file}", *maps, "--out", "report/"]
-    _say(f"\nTo go on:\n  {shlex.join(go_on)}")
+    _say("\nRead as:")
+    _say(result.frame.head(SHOWN).to_string(index=False, max_cols=8))
+    if options.table != REPORTED:
+        return 0
+    _say(f"\nIn short:\n{_in_short(result)}")
+    if too_few := _too_few(TOPIC, result.frame):
+        _say(f"\nToo little for crkit run {TOPIC}: {too_few}")
+        return 0
+    go_on = ["run", TOPIC, "-p", f"data={options.file}", "-p", "margin=0.4", *_maps(columns), "--out", "report/"]
+    _say(f"\nTo go on (margin: which share of the money is yours to keep):\n  {_command(go_on)}")
     return 0
+
+
+def _in_short(result: FileRead) -> str:
+    """Whom, when and how much the orders are about."""
+    orders, currency = result.frame, result.currency
+    days = orders["ordered_at"].dt.normalize().groupby(orders["customer_id"]).nunique()
+    money = orders["amount_eur"]
+    return (
+        f"  customers: {len(days):,}, of whom {int((days > 1).sum()):,} came back on another day\n"
+        f"  orders: from {orders['ordered_at'].min():%Y-%m-%d} to {orders['ordered_at'].max():%Y-%m-%d}\n"
+        f"  amounts: from {money.min():,.2f} to {money.max():,.2f}, in all {money.sum():,.2f} {currency}"
+    )
 
 
 def _refresh(options: argparse.Namespace) -> int:
@@ -291,11 +383,44 @@ def _refresh(options: argparse.Namespace) -> int:
     return status
 
 
-def _read(file: str, table: str, columns: dict[str, str] | None) -> FileRead:
+def _mapping(options: argparse.Namespace) -> dict[str, str]:
+    return _pairs(options.map, "--map", "OURS=THEIRS, as in customer_id=CustomerID")
+
+
+def _maps(columns: Mapping[str, str]) -> list[str]:
+    return [word for ours, theirs in columns.items() for word in ("--map", f"{ours}={theirs}")]
+
+
+def _parameters(options: argparse.Namespace) -> list[str]:
+    """The parameters as they were typed, without ``columns``, which --map can say."""
+    typed = [word for word in options.parameter if word.partition("=")[0].strip() != "columns"]
+    return [word for typed_word in typed for word in ("-p", typed_word)]
+
+
+def _command(words: Sequence[str]) -> str:
+    """A command that can be pasted: ``crkit`` as it was called, and these words."""
+    called = Path(sys.argv[0])
+    crkit = "crkit"
+    if called.parts[-2:] == ("crkit", "__main__.py"):
+        crkit = f"{_short(Path(sys.executable))} -m crkit"
+    elif called.name == "crkit" and shutil.which("crkit") != str(called):
+        crkit = _short(called)
+    return f"{crkit} {shlex.join(words)}"
+
+
+def _read(file: Path, table: str, columns: Mapping[str, str], options: argparse.Namespace) -> FileRead:
     from crkit import datasets
 
     try:
         return datasets.read_file(file, table, columns=columns)
+    except datasets.FileProblem as problem:
+        if not problem.columns:
+            raise _RefusedError(str(problem)) from problem
+        again = ["check-data", table, str(file)] if options.command == "check-data" else ["run", options.topic]
+        end = [] if options.command == "check-data" else ["--out", options.out]
+        kept = [] if options.command == "check-data" else _parameters(options)
+        ways = "\n  or\n".join(f"  {_command([*again, *kept, *_maps(way), *end])}" for way in problem.columns)
+        raise _RefusedError(f"{problem.said}.\nRemedy: {problem.advice}:\n{ways}") from problem
     except ValueError as error:
         raise _RefusedError(str(error)) from error
     except OSError as error:
@@ -303,7 +428,8 @@ def _read(file: str, table: str, columns: dict[str, str] | None) -> FileRead:
 
 
 def _say_counts(name: str, result: FileRead) -> None:
-    _say(f"{name}: {result.read} rows read = {result.used} used + {len(result.set_aside)} set aside")
+    rows = "1 row" if result.read == 1 else f"{result.read:,} rows"
+    _say(f"{name}: {rows} read = {result.used:,} used + {len(result.set_aside):,} set aside")
     for note in result.notes:
         _say(f"  {note}")
 
@@ -315,9 +441,10 @@ def _keep_set_aside(result: FileRead, out: Path) -> None:
         if len(result.set_aside):
             out.mkdir(parents=True, exist_ok=True)
             result.set_aside.to_csv(file, index=False)
-            _say(f"  the rows set aside, with the reason for each: {file}")
     except OSError as error:
         raise _RefusedError(f"{file} cannot be written: {error.strerror or error}") from error
+    if len(result.set_aside):
+        _say(f"  the rows set aside, with the reason for each: {file}")
 
 
 def _short(path: Path) -> str:

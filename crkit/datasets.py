@@ -485,7 +485,8 @@ def open_source(
     if not isinstance(data, str | Path) or not (Path(data).exists() or Path(data).suffix):
         raise ValueError(f"data is {data!r}{_closest(data, ('kittiwake', 'cdnow'))}, or the path of a file of your own")
     result = read_file(data, "orders", columns=columns)
-    counts = f"{result.read:,} rows read = {result.used:,} used + {len(result.set_aside):,} set aside"
+    rows = "1 row" if result.read == 1 else f"{result.read:,} rows"
+    counts = f"{rows} read = {result.used:,} used + {len(result.set_aside):,} set aside"
     return Source(
         name=Path(data).name,
         description=f"your file {Path(data).name}: {counts}",

@@ -17,6 +17,7 @@ import multiprocessing
 import os
 import re
 import tempfile
+import textwrap
 import time
 import tokenize
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -360,15 +361,16 @@ def scan(notebook: NotebookNode) -> list[str]:
         notebook: an executed notebook.
 
     Returns:
-        One line for each problem, naming the cell by its place (from 1, Papermill's own cell not counted) and the
-        error; empty if there is none.
+        One line for each problem, naming the cell by its place (from 1, Papermill's own cell not counted), by the
+        number that Jupyter shows beside it, and the error; empty if there is none.
     """
     problems = []
     cells = [cell for cell in notebook.cells if "injected-parameters" not in tags(cell)]
     for place, cell in enumerate(cells, start=1):
         for output in cell.get("outputs", []):
             if found := _error_in(output):
-                problems.append(f"cell {place}: {found}")
+                shown = f" (In [{cell.execution_count}])" if cell.execution_count else ""
+                problems.append(f"cell {place}{shown}: {found}")
     state = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     for model in state.values():
         content = model.get("state", {})
@@ -423,22 +425,71 @@ def _quiet_kernel(**variables: str) -> Iterator[None]:
                     os.environ[name] = value
 
 
-def template(notebook: NotebookNode) -> NotebookNode:
-    """Copy a notebook without its exercises, for the reader's own analysis.
-
-    Args:
-        notebook: a lesson.
-
-    Returns:
-        The copy: no cell tagged ``exercise``, no outputs.
-    """
+def without(notebook: NotebookNode, *unwanted: str) -> NotebookNode:
+    """Copy a notebook without the cells that have one of these tags, and without outputs."""
     bare = copy.deepcopy(notebook)
-    bare.cells = [cell for cell in bare.cells if "exercise" not in tags(cell)]
+    bare.cells = [cell for cell in bare.cells if not set(unwanted) & set(tags(cell))]
     for cell in bare.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
     bare.metadata.pop("widgets", None)
     return bare
+
+
+def template(notebook: NotebookNode, values: Mapping[str, Any] | None = None) -> NotebookNode:
+    """Copy a lesson as an analysis of the reader's own.
+
+    Args:
+        notebook: a lesson.
+        values: parameter name to value, which the ``parameters`` cell of the copy gets as defaults.
+
+    Returns:
+        The copy: no cell tagged ``exercise`` or ``lesson``, no outputs, and of the first cell the heading and the
+        question, which stands in bold.
+
+    Raises:
+        ValueError: if a parameter's name or type is wrong.
+
+    Example:
+        >>> cell = nbformat.v4.new_code_cell("seed = 0  # which company", metadata={"tags": ["parameters"]})
+        >>> template(nbformat.v4.new_notebook(cells=[cell]), {"seed": 7}).cells[0].source
+        'seed = 7  # which company'
+    """
+    values = check_parameters(notebook, values or {})
+    bare = without(notebook, "exercise", "lesson")
+    if bare.cells and bare.cells[0].cell_type == "markdown":
+        first = bare.cells[0]
+        kept = [re.search(r"^# .*", first.source, re.MULTILINE), re.search(r"\*\*[^*]+\?\*\*", first.source)]
+        first.source = "\n\n".join(found[0] for found in kept if found)
+    for cell in bare.cells:
+        if cell.cell_type == "code" and "parameters" in tags(cell):
+            cell.source = _with_defaults(cell.source, values)
+    return bare
+
+
+def _with_defaults(source: str, values: Mapping[str, Any]) -> str:
+    """A parameters cell with other defaults; the comments stay."""
+    lines = source.splitlines()
+    for line in reversed(ast.parse(source).body):
+        if isinstance(line, ast.Assign | ast.AnnAssign) and line.value:
+            target = line.targets[0] if isinstance(line, ast.Assign) else line.target
+            if (name := ast.unparse(target)) in values:
+                start, end = line.value.lineno - 1, (line.value.end_lineno or line.value.lineno) - 1
+                before = lines[start].encode()[: line.value.col_offset].decode()
+                after = lines[end].encode()[line.value.end_col_offset :].decode()
+                lines[start : end + 1] = [before + _literal(values[name]) + after]
+    return "\n".join(lines)
+
+
+def _literal(value: Any) -> str:
+    """A value as source code, with double quotation marks."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_literal(key)}: {_literal(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_literal, value)) + "]"
+    return repr(value)
 
 
 def run(
@@ -448,6 +499,7 @@ def run(
     *,
     name: str | None = None,
     exercises: bool = True,
+    report: str | None = None,
     progress: bool = False,
 ) -> Run:
     """Execute one notebook into a folder, with an HTML page beside it.
@@ -458,6 +510,8 @@ def run(
         values: parameter name to value.
         name: the stem of the result's file names; the notebook's own if not given.
         exercises: whether the cells tagged ``exercise`` are run too.
+        report: the name of what is reported on, to make a report: as `template`, and a page without code, where what
+            the cells tagged ``summary`` say stands first.
         progress: whether to show a bar, cell by cell.
 
     Returns:
@@ -472,8 +526,14 @@ def run(
     source, out = Path(path), Path(out).resolve()
     notebook = read(source)
     values = check_parameters(notebook, values or {})
-    if not exercises:
+    title = describe(source).title
+    if report is not None:
         notebook = template(notebook)
+        title = f"{title}: {report}"
+        heading = nbformat.v4.new_markdown_cell(f"Report on {_as_code(report)}", id="report-on")
+        notebook.cells.insert(1, heading)
+    elif not exercises:
+        notebook = without(notebook, "exercise")
     notebook.metadata.update(kernelspec=KERNELSPEC, language_info=LANGUAGE_INFO)
     out.mkdir(parents=True, exist_ok=True)
     stem = name or source.stem
@@ -503,8 +563,18 @@ def run(
     problems = [*scan(notebook), *([stopped] if stopped else [])]
     result = Run(source, out / f"{stem}.ipynb", out / f"{stem}.html", tuple(problems), time.monotonic() - started)
     _files.write_text(result.notebook, _dumps(notebook))
-    _files.write_text(result.page, page(notebook, title=describe(source).title))
+    html = page(notebook, title=title, problems=problems, report=report is not None)
+    for value in values.values():
+        if isinstance(value, str) and Path(value).is_absolute():
+            html = html.replace(html_text.escape(value), html_text.escape(Path(value).name))
+    _files.write_text(result.page, html)
     return result
+
+
+def _as_code(text: str) -> str:
+    """Text as Markdown that stays as it is."""
+    ticks = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{ticks} {text} {ticks}" if len(ticks) > 1 else f"`{text}`"
 
 
 def _run_stored(path: Path, out: Path) -> Run:
@@ -574,12 +644,21 @@ _PAGE = """
 """
 
 
-def page(notebook: NotebookNode, *, title: str) -> str:
+_STOPPED = """<div role="alert" style="border: 2px solid #a33c00; padding: 0.7em 1em;">
+<strong>This run {how}, and this page is not complete.</strong><br>{why}
+</div>"""
+LONGEST_REASON = 400
+
+
+def page(notebook: NotebookNode, *, title: str, problems: Sequence[str] = (), report: bool = False) -> str:
     """Make an HTML page of an executed notebook that needs nothing from the network.
 
     Args:
         notebook: an executed notebook.
         title: the page's title.
+        problems: what went wrong, if anything did; the page begins with it.
+        report: whether to leave out the code and the tracebacks, and to put the cells tagged ``summary`` after the
+            first two cells, which say what this is.
 
     Returns:
         The page: text, code, tables and pictures with their alt text; no scripts.
@@ -590,6 +669,20 @@ def page(notebook: NotebookNode, *, title: str) -> str:
     shown.metadata["title"] = title
     exporter = HTMLExporter(template_name="lab", raw_template=_PAGE)
     exporter.exclude_anchor_links = True
+    if report:
+        exporter.exclude_input = exporter.exclude_output_prompt = True
+        first, rest = shown.cells[:2], shown.cells[2:]
+        summary = [cell for cell in rest if "summary" in tags(cell)]
+        shown.cells = [*first, *summary, *(cell for cell in rest if "summary" not in tags(cell))]
+        for cell in shown.cells:
+            for output in cell.get("outputs", []):
+                if output.output_type == "error":
+                    output.traceback = [f"{output.ename}: {output.evalue}"]
+    if problems:
+        how = "failed" if problems[0].startswith("widget") else "stopped"
+        why = html_text.escape(textwrap.shorten(problems[0], LONGEST_REASON, placeholder=" ..."))
+        box = nbformat.v4.new_markdown_cell(_STOPPED.format(how=how, why=why), id="run-stopped")
+        shown.cells.insert(0, box)
     body, _ = exporter.from_notebook_node(shown)
     return str(body)
 

@@ -1,6 +1,7 @@
 """The command: what it says, what it refuses, and what it leaves behind."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -32,7 +33,6 @@ def lessons(make_notebook, tmp_path, monkeypatch):
 
 
 def seen(folder):
-
     return json.loads((folder / "seen.json").read_text(encoding="utf-8"))
 
 
@@ -69,7 +69,13 @@ def test_an_own_file_is_read_first_and_rows_set_aside_are_kept(lessons, capsys):
         (["run", "small", "-p", "seed=seven"], "the notebook needs a whole number (the company's number)"),
         (["run", "small", "-p", "seed"], "write it as NAME=VALUE"),
         (["run", "small", "-p", "seed=1", "-p", "seed=2"], "names seed twice"),
-        (["run", "small", "-p", "data=no.csv"], "there is no such file, and the data sets of small are: kittiwake"),
+        (["run", "small", "-p", "data=orders.txt"], "there is no such file, and the data sets of small are: kittiwake"),
+        (["run", "small", "-p", "data=bed.csv"], "data=bed.csv: there is no such file (did you mean 'bad.csv'?)"),
+        (["run", "small", "-p", "data=kittiwak"], "did you mean 'kittiwake'?"),
+        (["run", "small", "-p", "data=."], "data=. is a folder: name a file in it"),
+        (["new", "small", "new.ipynb", "-p", "data=no.csv"], "there is no such file"),
+        (["new", "small", "new.ipynb", "-p", "sede=7"], "Did you mean 'seed'?"),
+        (["new", "small", "new.ipynb", "--map", "customer_id=Customer"], "give the file with -p data=FILE"),
         (["run", "small", "--map", "customer_id=Customer"], "give the file with -p data=FILE"),
         (["run", "small", "--map", "customer_id"], "write it as OURS=THEIRS"),
         (["run", "small", "-p", "data=bad.csv", *MAPS], "bad.csv"),
@@ -78,7 +84,9 @@ def test_an_own_file_is_read_first_and_rows_set_aside_are_kept(lessons, capsys):
         (["new", "small", "bad.csv"], "ends in .ipynb"),
         (["new", "smal", "new.ipynb"], "Did you mean 'small'?"),
         (["new", "small", "no/such/folder.ipynb"], "cannot be written"),
-        (["check-data", "orders", "no.csv"], "there is no file no.csv"),
+        (["check-data", "orders", "no.csv"], "no.csv: there is no such file"),
+        (["check-data", "orders", "bed.csv"], "did you mean 'bad.csv'"),
+        (["check-data", "orders", "."], "it is a folder. Remedy: name a file in it"),
         (["check-data", "ordres", "bad.csv"], "orders"),
         (["check-data", "orders", "bad.csv"], "bad.csv"),
         (["refresh", "smal"], "Did you mean 'small'?"),
@@ -98,7 +106,7 @@ def test_what_is_not_possible_is_refused_with_a_sentence(lessons, capsys, words,
 def test_a_failing_notebook_gives_status_1_and_names_file_cell_and_error(make_notebook, capsys):
     make_notebook("{}['a']", name="08_broken.ipynb")
     assert cli.main(["run", "broken"]) == 1
-    assert "08_broken.ipynb failed: cell 3: KeyError: 'a'\n  see report/broken.html" in capsys.readouterr().err
+    assert "08_broken.ipynb failed: cell 3 (In [3]): KeyError: 'a'\n  see report/broken.html" in capsys.readouterr().err
 
 
 def test_all_stored_notebooks_run_with_an_index(lessons, make_notebook, capsys):
@@ -108,7 +116,7 @@ def test_all_stored_notebooks_run_with_an_index(lessons, make_notebook, capsys):
     assert cli.main(["run", "--all", "--out", "build", "--jobs", "2"]) == 1
     said = capsys.readouterr().out
     assert re.search(r"08_good: ran well, \d+ s", said)
-    assert "09_broken.ipynb failed: cell 3: ZeroDivisionError: division by zero" in said
+    assert "09_broken.ipynb failed: cell 3 (In [3]): ZeroDivisionError: division by zero" in said
     assert "1 of 2 notebooks ran well: build/index.html" in said
 
 
@@ -129,10 +137,15 @@ def test_check_data_shows_counts_refused_rows_and_how_to_go_on(lessons, capsys):
     said = capsys.readouterr().out
     assert "my orders.csv: 121 rows read = 120 used + 1 set aside" in said
     assert re.search(r"line 122: .*date", said)
+    days = {(100 + i % 40, i % 28, i % 12) for i in range(120)}
+    assert len(days) == 120
+    assert "customers: 40, of whom 40 came back on another day" in said
+    assert "orders: from 2024-01-01 to 2024-12-28" in said
+    assert "amounts: from 10.50 to 129.50, in all 8,400.00 currency units" in said
     go_on = shlex.split(said.strip().splitlines()[-1])
     assert go_on[:3] == ["crkit", "run", "segments"]
     options = cli.parser().parse_args(go_on[1:])
-    assert options.parameter == ["data=my orders.csv"]
+    assert options.parameter == ["data=my orders.csv", "margin=0.4"]
     assert options.map == MAPS[1::2]
     assert [path.name for path in lessons.iterdir()] == ["my orders.csv"]
 
@@ -142,8 +155,130 @@ def test_notes_on_how_a_file_was_read_are_shown(lessons, capsys, monkeypatch):
     frame = pd.DataFrame({"customer_id": ["1"]})
     result = SimpleNamespace(frame=frame, set_aside=frame.iloc[:0], read=1, used=1, notes=("Dates: day first.",))
     monkeypatch.setattr(datasets, "read_file", lambda *_, **__: result)
-    assert cli.main(["check-data", "orders", "orders.csv"]) == 0
-    assert "  Dates: day first.\n" in capsys.readouterr().out
+    assert cli.main(["check-data", "feedback", "orders.csv"]) == 0
+    said = capsys.readouterr().out
+    assert "orders.csv: 1 row read = 1 used + 0 set aside\n  Dates: day first.\n" in said
+    assert "To go on" not in said
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["check-data", "orders", "my orders.csv"], []),
+        (
+            ["run", "small", "-p", "seed=3", "-p", "data=my orders.csv", "--out", "here"],
+            ["seed=3", "data=my orders.csv"],
+        ),
+    ],
+)
+def test_a_remedy_is_a_command_that_can_be_pasted(lessons, capsys, words, kept):
+    (lessons / "my orders.csv").write_text(
+        "Kunden Nr;Datum;Umsatz\n" + ORDERS.partition("\n")[2].replace("28.", "12.")[:300].rpartition("\n")[0]
+    )
+    assert cli.main([*words, "--map", "ordered_at=Datum"]) == 2
+    said = capsys.readouterr().err
+    assert "Remedy: perhaps map them so:\n  crkit " in said
+    pasted = shlex.split(said.strip().splitlines()[-1])[1:]
+    options = cli.parser().parse_args(pasted)
+    assert options.command == words[0]
+    assert options.map == ["customer_id=Kunden Nr", "ordered_at=Datum", "amount_eur=Umsatz"]
+    assert getattr(options, "parameter", []) == kept
+    assert getattr(options, "out", "here") == "here"
+    assert cli.main(pasted) == 0
+
+
+def test_where_two_readings_are_possible_both_commands_are_given(lessons, capsys):
+    (lessons / "orders.csv").write_text(
+        "CustomerID;Date;Total\n1;05/01/2024;1,50\n2;06/02/2024;2,50\n", encoding="utf-8"
+    )
+    assert cli.main(["check-data", "orders", "orders.csv", *MAPS]) == 2
+    said = capsys.readouterr().err
+    commands = [shlex.split(line) for line in said.splitlines() if line.startswith("  crkit ")]
+    assert ["ordered_at=Date, day first" in command for command in commands] == [True, False]
+    assert ["ordered_at=Date, month first" in command for command in commands] == [False, True]
+    assert cli.main(commands[0][1:]) == 0
+
+
+@pytest.mark.parametrize(
+    ("called", "on_path", "says"),
+    [
+        (".venv/bin/crkit", None, ".venv/bin/crkit"),
+        ("/opt/bin/crkit", "/opt/bin/crkit", "crkit"),
+        ("/x/crkit/__main__.py", "/opt/bin/crkit", f"{sys.executable} -m crkit"),
+        ("/x/pytest", None, "crkit"),
+    ],
+)
+@pytest.mark.usefixtures("lessons")
+def test_a_command_to_paste_is_called_as_this_one_was(monkeypatch, called, on_path, says):
+    monkeypatch.setattr(sys, "argv", [called])
+    monkeypatch.setattr(cli.shutil, "which", lambda _: on_path)
+    assert cli._command(["new", "a b"]) == f"{says} new 'a b'"
+
+
+@pytest.fixture
+def too_few(monkeypatch):
+    """The topic ``small``, and the one that check-data names, need ten customers."""
+
+    def require_enough(orders):
+        if orders["customer_id"].nunique() < 10:
+            raise ValueError("ten customers are needed")
+
+    for topic in ("small", cli.TOPIC):
+        monkeypatch.setitem(sys.modules, f"crkit.{topic}", SimpleNamespace(require_enough=require_enough))
+
+
+@pytest.mark.usefixtures("too_few")
+def test_too_few_customers_are_refused_before_anything_is_run(lessons, capsys):
+    few = "".join(ORDERS.splitlines(keepends=True)[:8])
+    (lessons / "orders.csv").write_text(few, encoding="utf-8")
+    assert cli.main(["run", "small", "-p", "data=orders.csv", *MAPS]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "crkit run: orders.csv: ten customers are needed\n"
+    assert not (lessons / "report").exists()
+    assert cli.main(["check-data", "orders", "orders.csv", *MAPS]) == 0
+    said = capsys.readouterr().out
+    assert "Too little for crkit run segments: ten customers are needed" in said
+    assert "To go on" not in said
+
+    (lessons / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    assert cli.main(["run", "small", "-p", "data=orders.csv", *MAPS]) == 0
+    assert cli.main(["check-data", "orders", "orders.csv", *MAPS]) == 0
+    assert "To go on" in capsys.readouterr().out
+
+
+def test_a_run_says_that_it_takes_a_while_and_how_to_go_on(lessons, capsys):
+    (lessons / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    assert cli.main(["run", "small", "-p", "data=orders.csv", "-p", "seed=2", *MAPS]) == 0
+    said = capsys.readouterr().out
+    assert "Running small into report: this takes a minute or two\n" in said
+    assert cli.main(shlex.split(said.strip().splitlines()[-1])[1:]) == 0
+    made = workbook.parameters(workbook.read(lessons / "my_small.ipynb"))
+    assert (made["data"].default, made["seed"].default) == ("orders.csv", 2)
+    assert made["columns"].default == {"customer_id": "CustomerID", "ordered_at": "Date", "amount_eur": "Total"}
+    assert made["data"].comment == "which data"
+
+
+def test_a_new_notebook_elsewhere_finds_the_file(lessons):
+    (lessons / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    (lessons / "mine").mkdir()
+    assert cli.main(["new", "small", "mine/own.ipynb", "-p", "data=orders.csv"]) == 0
+    assert workbook.parameters(workbook.read(lessons / "mine/own.ipynb"))["data"].default == "../orders.csv"
+
+
+def test_a_reader_who_has_seen_enough_ends_the_command_quietly(tmp_path):
+    rows = "".join(f"{i};01.02.2024;soon\n{i};01.02.2024;3,50\n" for i in range(200))
+    (tmp_path / "orders.csv").write_text(f"CustomerID;Date;Total\n{rows}", encoding="utf-8")
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "crkit", "check-data", "orders", "orders.csv", *MAPS],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.usefixtures("lessons")
@@ -151,7 +286,7 @@ def test_refresh_leaves_a_failing_notebook_and_goes_on(make_notebook, capsys):
     path = make_notebook("seed", name="08_good.ipynb")
     assert cli.main(["refresh"]) == 1
     printed = capsys.readouterr()
-    assert "07_small.ipynb was left as it was: cell 4: SystemError: an exercise" in printed.err
+    assert "07_small.ipynb was left as it was: cell 4 (In [3]): SystemError: an exercise" in printed.err
     assert "08_good.ipynb: refreshed" in printed.out
     assert cli.main(["refresh", str(path)]) == 0
     assert "08_good.ipynb: as it was" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The runner: what it refuses, what it finds in an executed notebook, and that refreshing is stable."""
 
 import datetime
+import html
 import html.parser
 import json
 import os
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from crkit import workbook
-from tests.conftest import PICTURE
+from tests.conftest import PARAMETERS, PICTURE
 
 
 class Resources(html.parser.HTMLParser):
@@ -179,10 +180,10 @@ def executed(outputs=(), state=None):
         (
             [{"output_type": "error", "ename": "KeyError", "evalue": "'a'\nb", "traceback": []}],
             None,
-            "cell 1: KeyError: 'a'",
+            "cell 1 (In [1]): KeyError: 'a'",
         ),
         ([{"output_type": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}], None, "KeyboardInt"),
-        ([{"output_type": "stream", "name": "stderr", "text": TRACEBACK}], None, "cell 1: KeyError: 'a'"),
+        ([{"output_type": "stream", "name": "stderr", "text": TRACEBACK}], None, "cell 1 (In [1]): KeyError: 'a'"),
         (
             [{"output_type": "display_data", "data": {"text/html": f"<pre>{TRACEBACK}</pre>"}, "metadata": {}}],
             None,
@@ -243,7 +244,7 @@ def test_a_run_gives_a_notebook_and_a_page_that_needs_no_network(make_notebook, 
 
 def test_a_failing_cell_is_a_problem_and_the_page_shows_it(make_notebook, tmp_path):
     done = workbook.run(make_notebook("1", "raise ValueError('no such thing')", "2"), tmp_path / "out")
-    assert done.problems == ("cell 4: ValueError: no such thing",)
+    assert done.problems == ("cell 4 (In [3]): ValueError: no such thing",)
     assert "no such thing" in done.page.read_text(encoding="utf-8")
 
 
@@ -264,6 +265,87 @@ def test_exercises_are_left_out_of_a_report(make_notebook, tmp_path):
     done = workbook.run(path, tmp_path / "out", exercises=False)
     assert done.problems == ()
     assert "SystemError" not in done.page.read_text(encoding="utf-8")
+    assert "count to three" in done.page.read_text(encoding="utf-8")
+
+
+def test_a_report_is_no_lesson(make_notebook, tmp_path):
+    path = make_notebook(
+        ("raise SystemError('exercise')", "exercise"),
+        ("raise SystemError('lesson')", "lesson"),
+        "print('the', 'body')",
+        "print('read', data)",
+        ("print('the', 'summary')", "summary"),
+    )
+    file = tmp_path / "some where" / "a & `b`.csv"
+    done = workbook.run(path, tmp_path / "out", {"data": str(file)}, exercises=False, report=file.name)
+    assert done.problems == ()
+    page = done.page.read_text(encoding="utf-8")
+    assert "<title>Small things: a &amp; `b`.csv</title>" in page
+    assert str(tmp_path) not in page and "some where" not in page
+    shown = re.sub(r"<style.*?</style>|<head.*?</head>", "", page, flags=re.DOTALL)
+    text = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", shown)).split())
+    order = [
+        "Small things",
+        "How small can a lesson be?",
+        "Report on a & `b`.csv",
+        "the summary",
+        "the body",
+        "read a & `b`",
+    ]
+    places = [text.index(part) for part in order]
+    assert places == sorted(places)
+    for gone in ("count to three", "5 minutes", "print", "SystemError", "seed =", "In [", "Out["):
+        assert gone not in text, gone
+
+    cells = workbook.read(done.notebook).cells
+    assert "print('the', 'summary')" in cells[-1].source
+    assert cells[-1].outputs[0].text == "the summary\n"
+
+
+def test_a_template_keeps_the_heading_the_question_and_the_order(make_notebook):
+    path = make_notebook(("1", "lesson"), ("2", "summary"), ("3", "exercise"), "4")
+    bare = workbook.template(workbook.read(path))
+    assert [cell.source for cell in bare.cells] == [
+        "# Small things\n\n**How small can a lesson be?**",
+        PARAMETERS.rstrip("\n"),
+        "2",
+        "4",
+    ]
+
+
+def test_a_template_gets_the_readers_values(make_notebook):
+    written = 'n: int = 5  # how many\nname = "ä"; x = 0.5\nmap = {\n    "a": 1,\n}  # ours to yours\nany = None\n'
+    notebook = workbook.read(make_notebook(parameters=written))
+    values = {"n": 7, "map": {"ours": 'th"eirs, ü'}, "any": [1, "b", None], "x": 2.5, "name": "\\"}
+    cell = workbook.template(notebook, values).cells[1]
+    assert cell.source.splitlines() == [
+        "n: int = 7  # how many",
+        'name = "\\\\"; x = 2.5',
+        'map = {"ours": "th\\"eirs, ü"}  # ours to yours',
+        'any = [1, "b", None]',
+    ]
+    with pytest.raises(ValueError, match="no parameter 'm'"):
+        workbook.template(notebook, {"m": 1})
+
+
+@pytest.mark.parametrize("report", [None, "orders.csv"])
+def test_the_page_of_a_run_that_failed_begins_with_why(make_notebook, tmp_path, report):
+    cell = "def deep():\n    raise ValueError(f'no <such> {data} ' + 'x' * 900)\ndeep()"
+    path = make_notebook("print('half')", cell, "2")
+    done = workbook.run(path, tmp_path / "out", {"data": str(tmp_path / "orders.csv")}, report=report)
+    assert done.problems[0].startswith(f"cell {4 + bool(report)} (In [4]): ValueError: no <such>")
+    page = done.page.read_text(encoding="utf-8")
+    assert str(tmp_path) not in page
+    box = page[page.index('<div role="alert"') :].partition("</div>")[0]
+    assert page.index('<div role="alert"') < page.index("Small things</h1>" if report is None else "Report on")
+    assert "This run stopped, and this page is not complete." in box
+    assert "(In [4]): ValueError: no &lt;such&gt; orders.csv" in box
+    assert len(box) < 700
+    assert ("Traceback" in page) == (report is None)
+
+
+def test_the_page_of_a_run_that_went_well_has_no_such_box(make_notebook, tmp_path):
+    assert "not complete" not in workbook.run(make_notebook("1"), tmp_path / "out").page.read_text(encoding="utf-8")
 
 
 def test_many_run_side_by_side_and_one_failure_does_not_stop_the_others(make_notebook, tmp_path):
@@ -280,7 +362,7 @@ def test_many_run_side_by_side_and_one_failure_does_not_stop_the_others(make_not
     assert (tmp_path / "out/01_a_hub.yaml").exists()
     index = (tmp_path / "out/index.html").read_text(encoding="utf-8")
     assert index.count("How small can a lesson be?") == 3
-    assert "cell 3: ZeroDivisionError: division by zero" in index
+    assert "cell 3 (In [3]): ZeroDivisionError: division by zero" in index
     assert resources(index).fetched == []
     for link in re.findall(r'href="([^"]+)"', index):
         assert (tmp_path / "out" / link).exists()
