@@ -1,5 +1,8 @@
 # The workbook's commands. `make` alone lists them.
-PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do command -v $$p >/dev/null 2>&1 && { echo $$p; break; }; done)
+# The first Python that is new enough; if there is none, the first of all, for tools/bootstrap.py to say what is missing.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+  command -v $$p >/dev/null 2>&1 || continue; any=$${any:-$$p}; \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { any=$$p; break; }; done; echo $$any)
 WORKERS ?= 2
 JOBS ?= 0
 
@@ -14,7 +17,7 @@ export OMP_NUM_THREADS := 1
 .PHONY: help lab run test lint refresh setup setup-reader lock clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 lab: setup-reader  ## set up, and open the workbook in JupyterLab
 	@$(PY) -m jupyter lab --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -37,7 +40,7 @@ refresh: setup-reader  ## set up, and re-execute the stored notebooks in place
 setup:  ## set up everything, tests included
 	@$(BOOTSTRAP) test
 
-setup-reader:
+setup-reader:  ## set up what a reader needs, the crkit command among it
 	@$(BOOTSTRAP)
 
 lock: setup  ## make requirements.lock anew from pyproject.toml

@@ -3,6 +3,8 @@
 import ast
 import json
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import crkit
-from crkit import workbook
+from crkit import cli, workbook
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -102,6 +104,56 @@ def test_the_readme_has_the_map_of_the_notebooks():
         [sys.executable, "tools/notebook_map.py", "--check"], capture_output=True, text=True, cwd=ROOT
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_and_make_help_list_the_same_commands():
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    listed = set(re.findall(r"^  make ([a-z-]+) +\S", said.stdout, re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)`", read("README.md") + read("CONTRIBUTING.md")))
+    assert "setup-reader" in named
+    assert named <= listed
+
+
+def test_the_analysts_lines_in_the_readme_are_commands():
+    lines = re.findall(r"^    \.venv/bin/crkit (.*)", read("README.md"), re.MULTILINE)
+    options = [cli.parser().parse_args(shlex.split(line)) for line in lines]
+    assert [one.command for one in options] == ["check-data", "run", "new"]
+    for one in options[1:]:
+        typed = {word.partition("=")[0] for word in one.parameter}
+        assert typed <= set(workbook.parameters(workbook.read(workbook.find(one.topic))))
+    margin = workbook.parameters(workbook.read(workbook.find("segments")))["margin"].default
+    assert f"{margin:.0%} is assumed".replace("%", " %") in read("README.md")
+
+
+@pytest.mark.parametrize(
+    ("versions", "taken"),
+    [
+        ({"python3": 1, "python3.12": 0, "python3.11": 0}, "python3.12"),
+        ({"python3": 0, "python3.12": 0}, "python3"),
+        ({"python3": 1, "python": 1}, "python3"),
+        ({"python": 0}, "python"),
+    ],
+)
+def test_make_takes_the_first_python_that_is_new_enough(tmp_path, versions, taken):
+    for name, status in versions.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    for tool in ("make", "sh"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    environment = {"PATH": str(tmp_path)}
+    done = subprocess.run(["make", "-n", "setup-reader"], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.stdout == f"{taken} tools/bootstrap.py\n", done.stderr
+
+
+def test_make_says_which_python_is_missing(tmp_path):
+    for tool in ("make", "sh"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    environment = {"PATH": str(tmp_path)}
+    done = subprocess.run(["make", "setup-reader"], capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode != 0
+    assert "Python 3.11 or newer is needed" in done.stderr
 
 
 def test_links_between_documents_lead_somewhere():
