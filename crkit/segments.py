@@ -64,6 +64,7 @@ __all__ = [
     "plot_rfm",
     "plot_sbg",
     "plot_value",
+    "require_enough",
     "retention_table",
     "rfm_scores",
     "rfm_segments",
@@ -339,6 +340,35 @@ def _native(result: nw.LazyFrame[Any], orders: _Orders) -> Any:
 def _require_rows(rows: int, orders: _Orders) -> None:
     if not rows:
         raise DataError(f"no order is left up to observation_end {orders.end.date()}: choose a later date")
+
+
+FEWEST_CUSTOMERS = 30
+FEWEST_REPEATS = 10
+
+
+def require_enough(
+    orders: pd.DataFrame, *, customer: str = "customer_id", at: str = "ordered_at", amount: str = "amount_eur"
+) -> None:
+    """Refuse orders from which nothing in this topic could be learned, before any work is done.
+
+    Args:
+        orders: one row per order.
+        customer: the column that names the customer.
+        at: the column with date or time of the order.
+        amount: the column with its money.
+
+    Raises:
+        DataError: if there are fewer than 30 customers, fewer than 10 who came back on another day, or no money.
+    """
+    days = orders[at].dt.normalize().groupby(orders[customer]).nunique()
+    found = f"there are {len(days):,} customers, and {(days > 1).sum():,} of them ordered on more than one day"
+    if len(days) < FEWEST_CUSTOMERS or (days > 1).sum() < FEWEST_REPEATS:
+        raise DataError(
+            f"too few to compare and to value customers: {found}. At least {FEWEST_CUSTOMERS} are needed, of whom "
+            f"{FEWEST_REPEATS} came back: take a longer period, or check which column is {customer}."
+        )
+    if not orders[amount].gt(0).any():
+        raise DataError(f"every {amount} is 0: check which column holds the money")
 
 
 def rfm_table(
@@ -625,7 +655,7 @@ def choose_k(
         ks: numbers of groups to try, each at least 2.
         columns: what to compare customers by.
         scale: see `scale_features`.
-        resamples: bootstrap samples for the stability.
+        resamples: bootstrap samples for the stability; each is cut like the whole, the best of 10 random starts.
         seed: of all random numbers.
         most: with more customers than this, a random sample of this size is used.
 
@@ -635,8 +665,8 @@ def choose_k(
         * ``k``
         * ``inertia``: sum of squared distances to the centres; it falls with every k, so it cannot choose one alone
         * ``silhouette``: mean over customers of how much closer they are to their own group than to the next (-1 to
-          1), with ``silhouette_low`` and ``silhouette_high``, a 95 % interval for other customers in these same
-          groups
+          1), with ``silhouette_low`` and ``silhouette_high``, a 95 % interval for this mean over many other customers
+          in these same groups, not for the width of any one of them
         * ``stability``: mean adjusted Rand index between these groups and those found from a bootstrap sample of the
           customers, both applied to all customers (1: the same groups each time), with ``stability_low`` and
           ``stability_high``, the range that holds the middle 80 % of the samples. A stable grouping is repeatable,
@@ -661,7 +691,7 @@ def choose_k(
         width = silhouette_samples(features, fitted.labels_)
         margin = 1.96 * width.std(ddof=1) / np.sqrt(len(width))
         agreed = [
-            adjusted_rand_score(fitted.labels_, _nearest(features, _k_means(features[rows_], k, seed, 3)))
+            adjusted_rand_score(fitted.labels_, _nearest(features, _k_means(features[rows_], k, seed, starts=10)))
             for rows_ in samples
             if len(np.unique(features[rows_], axis=0)) >= k
         ]
@@ -681,15 +711,23 @@ class Agreement(NamedTuple):
     level: float
 
 
-def _adjusted_rand(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Adjusted Rand index of contingency tables, over the last two axes."""
+def _adjusted_rand(
+    table: npt.NDArray[np.float64], drawn_from: npt.NDArray[np.float64] | None = None
+) -> npt.NDArray[np.float64]:
+    """Adjusted Rand index of contingency tables, over the last two axes.
 
-    def pairs(counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        return np.asarray(counts * (counts - 1) / 2)
+    If they were drawn from another table with replacement, pairs of a customer with a copy of themselves do not count:
+    such pairs agree by construction. Of the pairs among draws from m customers, 1 in m is such a pair on average.
+    """
+
+    def pairs(table: npt.NDArray[np.float64], axis: int | tuple[int, ...] = ()) -> npt.NDArray[np.float64]:
+        counts = table.sum(axis=axis)
+        apart = 1.0 if drawn_from is None else 1 - 1 / np.maximum(drawn_from.sum(axis=axis), 1)
+        return np.asarray(counts * (counts - 1) / 2 * apart)
 
     together = pairs(table).sum(axis=(-2, -1))
-    rows, columns = pairs(table.sum(axis=-1)).sum(axis=-1), pairs(table.sum(axis=-2)).sum(axis=-1)
-    by_chance = rows * columns / pairs(table.sum(axis=(-2, -1)))
+    rows, columns = pairs(table, -1).sum(axis=-1), pairs(table, -2).sum(axis=-1)
+    by_chance = rows * columns / pairs(table, (-2, -1))
     best = (rows + columns) / 2
     same = np.isclose(best, by_chance)  # one group on both sides, or every customer alone on both
     return np.where(same, 1.0, (together - by_chance) / np.where(same, 1.0, best - by_chance))
@@ -700,6 +738,11 @@ def agreement(labels: Any, truth: Any, *, level: float = 0.95, draws: int = 2000
 
     The index looks at pairs of customers: are they together in both groupings, or apart in both? It is 1 if the
     groupings are the same whatever their names, and 0 on average if one is random.
+
+    The interval comes from a bootstrap of customers in which a customer drawn twice makes no pair with themselves,
+    and to which one customer's worth of chance agreement is added, so that groupings without a single disagreement
+    do not look certain. If the groupings have nothing to do with each other, the index varies less than the interval
+    says, which then holds 0 more often than its level.
 
     Args:
         labels: the group of each customer.
@@ -728,10 +771,12 @@ def agreement(labels: Any, truth: Any, *, level: float = 0.95, draws: int = 2000
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level!r}")
     table = pd.crosstab(one, other).to_numpy(dtype=np.float64)
-    resampled = np.random.default_rng(seed).multinomial(len(one), table.ravel() / len(one), size=draws)
-    spread = _adjusted_rand(resampled.reshape(draws, *table.shape).astype(np.float64))
+    n, found = len(one), float(_adjusted_rand(table))
+    by_chance = np.outer(table.sum(axis=1), table.sum(axis=0)) / n**2
+    resampled = np.random.default_rng(seed).multinomial(n, ((table + by_chance) / (n + 1)).ravel(), size=draws)
+    spread = _adjusted_rand(resampled.reshape(draws, *table.shape).astype(np.float64), table)
     lower, upper = np.quantile(spread, [(1 - level) / 2, (1 + level) / 2])
-    return Agreement(float(_adjusted_rand(table)), float(lower), float(upper), level)
+    return Agreement(found, min(float(lower), found), max(float(upper), found), level)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -823,8 +868,11 @@ def holdout_by_frequency(model: BgNbd, split: Holdout, *, most: int = 7) -> pd.D
     Returns:
         One row per group: ``frequency`` (text, the last one ending in ``+``), ``customers``, ``actual`` and
         ``predicted`` (mean purchases per customer in the holdout period), ``lower`` and ``upper`` (a 95 % interval
-        around ``actual``, from the spread between customers; missing for a single customer).
+        around ``actual`` by Student's t, from the spread between customers; missing if there is none to go by: for a
+        single customer, and if all of them bought equally often, such as never).
     """
+    from scipy import special
+
     table = _pandas(split.table)
     predicted = model.expected_purchases(split.duration, table["frequency"], table["recency"], table["T"])
     frame = pd.DataFrame(
@@ -834,7 +882,8 @@ def holdout_by_frequency(model: BgNbd, split: Holdout, *, most: int = 7) -> pd.D
     result = pd.DataFrame(
         {"customers": groups.size(), "actual": groups["actual"].mean(), "predicted": groups["predicted"].mean()}
     )
-    margin = 1.96 * groups["actual"].std() / np.sqrt(result["customers"])
+    spread = groups["actual"].std().where(lambda each: each > 0)
+    margin = special.stdtrit(np.maximum(result["customers"] - 1, 1), 0.975) * spread / np.sqrt(result["customers"])
     result["lower"], result["upper"] = (result["actual"] - margin).clip(lower=0), result["actual"] + margin
     result.insert(0, "frequency", [f"{most}+" if group == most else str(group) for group in result.index])
     return result.reset_index(drop=True)
@@ -1059,32 +1108,56 @@ class Interval(NamedTuple):
     upper: float
 
 
-def gini_interval(values: Any, *, level: float = 0.95, draws: int = 500, seed: int = 0) -> Interval:
-    """The Gini coefficient with a percentile bootstrap interval over customers.
+def gini_interval(values: Any, *, level: float = 0.95, draws: int = 1000, seed: int = 0) -> Interval:
+    """The Gini coefficient with a bootstrap-t interval over customers, on the coefficient's log-odds.
 
-    The few largest customers decide the coefficient, so with few customers the interval is too short.
+    Each bootstrap sample's distance from the estimate is measured in that sample's own standard error, so that a long
+    tail of large customers lengthens the interval upwards. The few largest customers still decide the coefficient, and
+    those not seen are missing: with lognormal money (standard deviation of the logarithm 1.5) and 200 customers a 95 %
+    interval holds the truth in 89 % of samples, with 2 in 84 %; misses are mostly too low.
 
     Args:
         values: one amount per customer, not negative.
         level: the interval's coverage.
         draws: bootstrap samples.
         seed: of the bootstrap.
+
+    Returns:
+        The coefficient with its interval, which is a single point if all customers bring the same.
+
+    Source: Davison and Hinkley (1997), Bootstrap Methods, section 5.2; Langel and Tillé (2013) for the variance.
     """
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, not {level!r}")
     amounts = _amounts(values)
     n = len(amounts)
+    found, error = _gini_and_error(amounts, np.ones(n))
+    if not error > 0:
+        return Interval(gini(amounts), found, found)
     rng = np.random.default_rng(seed)
-    drawn = np.empty(draws)
+    away = np.full(draws, np.nan)
+    centre, scale = np.log(found / (1 - found)), error / (found * (1 - found))
     for i in range(draws):
-        times = np.bincount(rng.integers(0, n, n), minlength=n)
-        money = times * amounts
-        before = np.cumsum(times) - times
-        # The ranks of the copies of one customer add up to times * (2 * before + times + 1) / 2.
-        total = money.sum()
-        drawn[i] = (amounts * times) @ (2 * before + times - n) / (n * total) if total > 0 else 0.0
-    lower, upper = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+        drawn, spread = _gini_and_error(amounts, np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64))
+        if spread > 0:  # a sample of equal amounts has no distance to measure
+            away[i] = (np.log(drawn / (1 - drawn)) - centre) * drawn * (1 - drawn) / spread
+    furthest, nearest = np.nanquantile(away, [(1 + level) / 2, (1 - level) / 2], method="weibull")
+    lower, upper = (1 / (1 + np.exp(-(centre - t * scale))) for t in (max(furthest, 0.0), min(nearest, 0.0)))
     return Interval(gini(amounts), float(lower), float(upper))
+
+
+def _gini_and_error(amounts: npt.NDArray[np.float64], times: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The Gini coefficient of sorted amounts, each counted some times, and its standard error by linearisation."""
+    n, money = times.sum(), times * amounts
+    mean = money.sum() / n
+    if mean <= 1e-12 * amounts[-1]:  # none of those who bring the money are in the sample
+        return 0.0, 0.0
+    rank = (np.cumsum(times) - times / 2) / n
+    above = mean - (np.cumsum(money) - money / 2) / n
+    coefficient = float(2 * (money @ rank) / (n * mean) - 1)
+    influence = 2 * (amounts * rank + above) / mean - (coefficient + 1) * (1 + amounts / mean)
+    error = float(np.sqrt(times @ influence**2) / n)
+    return coefficient, error if error > 1e-9 else 0.0
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1159,7 +1232,7 @@ def plot_choice_of_k(choice: pd.DataFrame) -> figures.Figure:
     fig, axes = figures.new(1, 2, size=(10, 4.0))
     best = {}
     for i, (ax, what, explained) in enumerate(
-        zip(axes, ("silhouette", "stability"), ("95 % interval", "middle 80 % of resamples"), strict=True)
+        zip(axes, ("silhouette", "stability"), ("mean, 95 % interval", "middle 80 % of resamples"), strict=True)
     ):
         middle = choice[what]
         spread = np.abs(np.stack([middle - choice[f"{what}_low"], choice[f"{what}_high"] - middle]))
@@ -1295,6 +1368,8 @@ def plot_holdout(by_frequency: pd.DataFrame, over_time: pd.DataFrame) -> figures
 def plot_retention(retention: pd.DataFrame) -> figures.Figure:
     """Retention by cohort and age as a table of shades; periods not yet complete are left out.
 
+    The title follows one cohort, the oldest, because shares of different cohorts at different ages cannot be compared.
+
     Args:
         retention: made by `retention_table`.
     """
@@ -1315,17 +1390,18 @@ def plot_retention(retention: pd.DataFrame) -> figures.Figure:
     ax.set(xlabel="periods since the first purchase", ylabel="first purchase in the period from")
     bar = fig.colorbar(image, ax=ax)
     bar.set_label("bought again, %", color=figures.INK)
-    sums = whole.groupby("age")[["active", "customers"]].sum()
-    share = sums["active"] / sums["customers"]
-    first, last = share.index[0], share.index[-1]
-    title = f"{_percent(share[first])} buy again one period after their first"
-    if last > first:
-        title += f", {_percent(share[last])} after {last} periods"
+    oldest = whole[whole["cohort"] == whole["cohort"].min()].sort_values("age")
+    shares = [
+        f"{_percent(row.retention)} ({100 * row.lower:.0f} to {100 * row.upper:.0f})" for row in oldest.itertuples()
+    ]
+    title = f"Of the oldest {oldest['customers'].iloc[0]} customers {shares[0]} buy again one period after their first"
+    if len(shares) > 1:
+        title += f", {shares[-1]} after {oldest['age'].iloc[-1]} periods"
     return figures.finish(
         fig,
         title=title,
-        alt=f"Share of each cohort that bought again, by periods since the first purchase. {title}, over all cohorts "
-        "observed that long.",
+        alt=f"Share of each cohort that bought again, by periods since the first purchase. {title}; the oldest "
+        f"cohort is that of {oldest['cohort'].iloc[0]:%Y-%m-%d}, with 95 % intervals in brackets.",
     )
 
 

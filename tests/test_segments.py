@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn.metrics import adjusted_rand_score
 
 from crkit import company, datasets, segments
@@ -290,6 +291,27 @@ def test_the_interval_of_agreement_covers() -> None:
     assert 0.84 <= np.mean([f.lower <= target <= f.upper for f in found]) <= 0.95
 
 
+@pytest.mark.parametrize(("n", "kept", "fewest"), [(60, 0.0, 0.9), (400, 0.0, 0.9), (60, 0.97, 0.9), (400, 0.97, 0.9)])
+def test_the_interval_of_agreement_covers_near_nothing_and_near_everything(n: int, kept: float, fewest: float) -> None:
+    """Five groups against five that have nothing, or nearly everything, to do with them, at a nominal 95 %."""
+    rng = np.random.default_rng(6)
+
+    def sample(n: int) -> tuple[np.ndarray, np.ndarray]:
+        truth = rng.integers(0, 5, n)
+        return np.where(rng.random(n) < kept, truth, rng.integers(0, 5, n)), truth
+
+    target = segments.agreement(*sample(300_000), draws=2).adjusted_rand if kept else 0.0
+    found = [segments.agreement(*sample(n), draws=200) for _ in range(150)]
+    assert all(f.lower <= f.adjusted_rand <= f.upper for f in found)
+    assert np.mean([f.lower <= target <= f.upper for f in found]) >= fewest
+
+
+def test_equal_groupings_of_few_customers_are_not_certain() -> None:
+    labels = np.repeat([0, 1, 2], 20)
+    few, many = segments.agreement(labels, labels), segments.agreement(np.tile(labels, 50), np.tile(labels, 50))
+    assert few.lower < 0.95 < many.lower < many.upper == few.upper == 1
+
+
 # Holdout, tracking, retention ----------------------------------------------------------------------------------------
 
 CDNOW = {"calibration_end": "1997-09-30", "unit": "W"}
@@ -323,6 +345,33 @@ def test_holdout_and_tracking_in_every_engine(cdnow: pd.DataFrame, engine: str) 
     assert at_end["expected"] == pytest.approx(2457, rel=0.02)
     assert track["actual"].is_monotonic_increasing
     assert track["expected"].is_monotonic_increasing
+
+
+def test_holdout_intervals_widen_in_small_groups_and_are_missing_without_spread() -> None:
+    rows = {0: [0, 0, 0, 0], 1: [1, 0, 2], 2: [5], 3: [2, 2]}
+    table = pd.DataFrame([(x, later) for x, bought in rows.items() for later in bought], columns=["frequency", "later"])
+    table = table.assign(recency=5.0 * (table["frequency"] > 0), T=9.0).rename(columns={"later": "holdout_frequency"})
+    end = pd.Timestamp("2025-01-01")
+    split = segments.Holdout(table, 10.0, "D", end, end + pd.Timedelta(days=10))
+    groups = segments.holdout_by_frequency(segments.BgNbd(r=1, alpha=10, a=1, b=3), split)
+    assert groups["lower"].isna().tolist() == [True, False, True, True]
+    assert groups["upper"].isna().tolist() == [True, False, True, True]
+    low, high = stats.t.interval(0.95, 2, loc=1, scale=1 / np.sqrt(3))
+    assert (groups["lower"][1], groups["upper"][1]) == pytest.approx((max(low, 0), high))
+
+
+def test_resamples_are_cut_with_as_many_starts_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    used = []
+    k_means = segments._k_means
+
+    def watched(features: np.ndarray, k: int, seed: int, starts: int) -> Any:
+        used.append(starts)
+        return k_means(features, k, seed, starts)
+
+    monkeypatch.setattr(segments, "_k_means", watched)
+    segments.choose_k(blobs(), (2,), resamples=2)
+    assert len(used) == 3
+    assert len(set(used)) == 1
 
 
 def test_holdout_needs_time_to_hold_out(cdnow: pd.DataFrame) -> None:
@@ -375,10 +424,32 @@ def test_gini_is_twice_the_area_and_the_mean_difference(values: list[float]) -> 
     assert segments.gini(values) == pytest.approx(np.abs(x[:, None] - x).mean() / (2 * x.mean()), abs=1e-9)
 
 
-def test_the_interval_of_gini_covers() -> None:
+@pytest.mark.parametrize(
+    ("sigma", "fewest", "most"),
+    [
+        (None, 0.92, 0.98),  # exponential
+        (1.0, 0.91, 0.98),
+        (1.5, 0.85, 0.94),  # the documented limit: the largest customers are not in the sample
+    ],
+)
+def test_the_interval_of_gini_covers(sigma: float | None, fewest: float, most: float) -> None:
+    """300 samples of 200 customers at a nominal 95 %; two standard errors of a share of 0.95 are 0.025."""
     rng = np.random.default_rng(3)
-    found = [segments.gini_interval(rng.exponential(size=300), draws=200, level=0.9) for _ in range(150)]
-    assert 0.8 <= np.mean([f.lower <= 0.5 <= f.upper for f in found]) <= 0.97
+    true = 0.5 if sigma is None else 2 * stats.norm.cdf(sigma / np.sqrt(2)) - 1
+    found = []
+    for seed in range(300):
+        sample = rng.exponential(size=200) if sigma is None else rng.lognormal(0, sigma, 200)
+        found.append(segments.gini_interval(sample, draws=150, seed=seed))
+    assert fewest <= np.mean([f.lower <= true <= f.upper for f in found]) <= most
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=30).filter(lambda v: max(v) > 1e-3))
+def test_the_interval_of_gini_holds_its_estimate_and_stays_in_bounds(values: list[float]) -> None:
+    found = segments.gini_interval(values, draws=40)
+    assert found.estimate == pytest.approx(segments.gini(values))
+    assert -1e-9 <= found.lower <= found.estimate + 1e-9
+    assert found.estimate - 1e-9 <= found.upper <= 1
 
 
 @pytest.mark.parametrize("values", [[], [0, 0], [1, -1], [1, np.nan]])
@@ -421,6 +492,15 @@ def test_every_figure_is_titled_by_its_finding_and_fits(n: int, cdnow: pd.DataFr
 def test_titles_say_what_the_data_say() -> None:
     values = np.array([1.0] * 80 + [16.0] * 20)
     assert segments.plot_lorenz(values)._suptitle.get_text() == "The top 20 % of customers bring 80 % of the money"
+    cohorts = pd.DataFrame(
+        {"cohort": pd.to_datetime(["2025-01-01"] * 3 + ["2025-02-01"] * 2), "age": [0, 1, 2, 0, 1],
+         "customers": [20, 20, 20, 900, 900], "active": [20, 10, 5, 900, 0], "complete": True}
+    )  # fmt: skip
+    cohorts["retention"] = cohorts["active"] / cohorts["customers"]
+    cohorts["lower"], cohorts["upper"] = cohorts["retention"] - 0.1, cohorts["retention"] + 0.1
+    title = "Of the oldest 20 customers 50 % (40 to 60) buy again one period after their first"
+    assert segments.plot_retention(cohorts[cohorts["age"] < 2])._suptitle.get_text() == title
+    assert segments.plot_retention(cohorts)._suptitle.get_text() == title + ", 25 % (15 to 35) after 2 periods"
     table = pd.DataFrame({"lifetime_value": [60.0, 40.0], "lower": [50.0, 30.0], "upper": [70.0, 50.0]})
     values = segments.Values(table, 100.0, 95.0, 105.0, 0.9, 12)
     title = "Expected value in 12 months 100 EUR; 90 % interval of that expectation 95 to 105"
@@ -434,3 +514,27 @@ def test_titles_say_what_the_data_say() -> None:
     model = segments.fit_sbg(curve)
     assert segments.plot_sbg(model, curve)._suptitle.get_text() == title
     assert segments.plot_sbg(model, curve, horizon=7)._suptitle.get_text() == title.split(", and")[0]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Enough to begin with
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def orders_of(customers, *, repeats, amount=5.0):
+    moments = [pd.Timestamp("2025-01-01 09:00")] * customers + [pd.Timestamp("2025-02-01 09:00")] * repeats
+    ids = [*range(customers), *range(repeats)]
+    return pd.DataFrame({"customer_id": ids, "ordered_at": moments, "amount_eur": amount})
+
+
+def test_enough_customers_of_whom_enough_came_back():
+    segments.require_enough(orders_of(30, repeats=10))
+    with pytest.raises(segments.DataError, match="29 customers, and 10 of them"):
+        segments.require_enough(orders_of(29, repeats=10))
+    with pytest.raises(segments.DataError, match="9 of them ordered on more than one day"):
+        segments.require_enough(orders_of(30, repeats=9))
+    with pytest.raises(segments.DataError, match="every amount_eur is 0"):
+        segments.require_enough(orders_of(30, repeats=10, amount=0.0))
+    same_day = orders_of(30, repeats=10).assign(ordered_at=pd.Timestamp("2025-01-01 09:00"))
+    with pytest.raises(segments.DataError, match="and 0 of them"):
+        segments.require_enough(same_day)
