@@ -1278,12 +1278,18 @@ def plot_clusters(table: Any, clustering: Clustering) -> figures.Figure:
         box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": figures.series(group).color}
         ax.text(x, y, f"{group}", fontsize=13, fontweight="bold", ha="center", va="center", color=figures.INK, bbox=box)
     ax.set(xscale="log", yscale="log", xlabel="days since the last order, plus 1", ylabel="money in all, plus 1")
-    share = clustering.sizes.iloc[0] / len(labels)
+    size = int(clustering.sizes.iloc[0])
+    share = size / len(labels)
+    who = (
+        _percent(share) + " of customers bring"
+        if share >= 0.01
+        else f"{size:,} customer{'s bring' if size > 1 else ' brings'}"
+    )
     part = money[labels == 0].sum() / max(money.sum(), 1e-300)
     listed = "; ".join(f"group {group}: {size} customers" for group, size in clustering.sizes.items())
     return figures.finish(
         fig,
-        title=f"Group 0 of {len(clustering.sizes)} is {_percent(share)} of customers and {_percent(part)} of the money",
+        title=f"Group 0 of {len(clustering.sizes)}: {who} {_percent(part)} of the money",
         alt=f"Customers by days since the last order and money in all, one marker shape per group. {listed}.",
     )
 
@@ -1354,14 +1360,16 @@ def plot_holdout(by_frequency: pd.DataFrame, over_time: pd.DataFrame) -> figures
     right.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     figures.legend(right, loc="upper left")
     last = over_time.iloc[-1]
-    off = last["expected"] / max(last["actual"], 1) - 1
-    side = "above" if off >= 0 else "below"
-    title = f"At the end the model is {100 * abs(off):.1f} % {side} the actual repeat purchases"
+    hidden = last[["actual", "expected"]] - over_time.loc[over_time["calibration"], ["actual", "expected"]].iloc[-1]
+    off = hidden["expected"] / max(hidden["actual"], 1) - 1
+    side = "more" if off >= 0 else "less"
+    title = f"In the holdout period the model expects {100 * abs(off):.1f} % {side} repeat purchases than came"
     return figures.finish(
         fig,
         title=title,
         alt=f"Left, actual and predicted purchases per customer by calibration frequency. Right, cumulative repeat "
-        f"purchases over time: actual {last['actual']:.0f}, expected {last['expected']:.0f} at the end.",
+        f"purchases over time: actual {last['actual']:.0f}, expected {last['expected']:.0f} at the end; in the holdout "
+        f"period alone {hidden['actual']:.0f} and {hidden['expected']:.0f}.",
     )
 
 

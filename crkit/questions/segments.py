@@ -646,7 +646,7 @@ QUESTIONS = (
         points=2,
         means="Write it on your canvas, with somebody who is responsible for it: this is a relationship to repair.",
         hints=(
-            "The lesson has the lifetime values: value.table. Merge them with the table of scores on customer_id.",
+            "The lesson has each customer's value in valued: merge it with the table of scores on customer_id.",
             "Sum up money and value for each segment, and divide each by its total.",
             "Subtract one column of shares from the other, and look for the largest difference.",
         ),
