@@ -80,7 +80,7 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
             with urllib.request.urlopen(url, timeout=2):
                 return
         except OSError:
-            time.sleep(0.3)
+            time.sleep(0.1)
     raise AssertionError(f"JupyterLab did not start: {log.read_text()[-2000:]}")
 
 
@@ -128,12 +128,12 @@ class Tab:
         assert not never_run, f"{never_run} code cells did not run"
 
     def settle(self, timeout_s: float = 180) -> None:
-        """Wait until no cell shows that it is waiting, for four looks in a row."""
+        """Wait until no cell shows that it is waiting, for three looks in a row."""
         deadline, calm = time.monotonic() + timeout_s, 0
-        while calm < 4:
+        while calm < 3:
             if time.monotonic() > deadline:
                 raise AssertionError(f"still running after {timeout_s} s")
-            time.sleep(0.25)
+            self.page.wait_for_timeout(100)
             calm = 0 if self.page.locator(".jp-InputArea-prompt", has_text="[*]").count() else calm + 1
 
     def errors(self) -> list[str]:
@@ -143,13 +143,25 @@ class Tab:
 
 
 @contextlib.contextmanager
-def browser(width: int = 1280, height: int = 1000) -> Iterator[Tab]:
-    """A headless Chromium with one page."""
+def chrome() -> Iterator[Any]:
+    """A headless Chromium, to open tabs in."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:
-            yield Tab(chrome.new_page(viewport={"width": width, "height": height}))
+            yield browser
         finally:
-            chrome.close()
+            browser.close()
+
+
+@contextlib.contextmanager
+def tab(browser: Any, width: int = 1280, height: int = 1000) -> Iterator[Tab]:
+    """A page of the browser that shares the cache of the others."""
+    context = browser.contexts[0] if browser.contexts else browser.new_context()
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": height})
+    try:
+        yield Tab(page)
+    finally:
+        page.close()

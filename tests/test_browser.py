@@ -39,13 +39,12 @@ def own_notebook():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """A JupyterLab on a copy of the notebooks; gives its address and the folder."""
-    lab.chromium()
+    """A JupyterLab on a copy of the notebooks, and a browser; gives its address, the folder and the browser."""
     root = tmp_path_factory.mktemp("notebooks")
     for notebook in NOTEBOOKS:
         shutil.copy(notebook, root)
-    with lab.jupyterlab(root, tmp_path_factory.mktemp("settings")) as address:
-        yield address, root
+    with lab.chrome() as chrome, lab.jupyterlab(root, tmp_path_factory.mktemp("settings")) as address:
+        yield address, root, chrome
 
 
 def cells_of(path):
@@ -134,9 +133,9 @@ def first_number(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_as_a_student_meets_it(path, server):
-    address, _ = server
+    address, _, chrome = server
     cells = cells_of(path)
-    with lab.browser() as tab:
+    with lab.tab(chrome) as tab:
         tab.open(address, path.name)
         for index, cell in enumerate(cells):
             if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
@@ -168,9 +167,9 @@ def test_a_notebook_as_a_student_meets_it(path, server):
 
 
 def test_an_explorer_moves_shows_errors_and_recovers(server):
-    address, root = server
+    address, root, chrome = server
     nbformat.write(own_notebook(), root / "own.ipynb")
-    with lab.browser() as tab:
+    with lab.tab(chrome) as tab:
         tab.open(address, "own.ipynb")
         tab.run_all()
         area = output_of(tab, 0)
@@ -191,7 +190,7 @@ def test_an_explorer_moves_shows_errors_and_recovers(server):
 def test_a_stored_explorer_shows_its_picture_before_it_is_run(server):
     from nbclient import NotebookClient
 
-    address, root = server
+    address, root, chrome = server
     notebook = own_notebook()
     NotebookClient(notebook, timeout=120).execute()
     (output,) = notebook.cells[0].outputs
@@ -199,7 +198,7 @@ def test_a_stored_explorer_shows_its_picture_before_it_is_run(server):
     notebook.metadata.pop("widgets", None)
     nbformat.write(notebook, root / "stored.ipynb")
     assert json.loads((root / "stored.ipynb").read_text())["cells"][0]["outputs"][0]["metadata"]["image/png"]["alt"]
-    with lab.browser() as tab:
+    with lab.tab(chrome) as tab:
         tab.open(address, "stored.ipynb")
         image = output_of(tab, 0).locator("img")
         image.wait_for()

@@ -7,6 +7,8 @@ import sys
 import matplotlib as mpl
 import numpy as np
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -103,3 +105,84 @@ def test_series_differ_by_marker_line_and_hatch_too():
 def test_lines_and_ink_stand_out_from_white():
     for colour in (figures.INK, *(style.color for style in figures.SERIES[:3])):
         assert (1 + 0.05) / (luminance(colour) + 0.05) >= 3
+
+
+def growing(top, title="Sales rise", legend=False, annotation=None, left_top=1.0, bar=False):
+    fig, (left, right) = figures.new(1, 2, size=(7, 3))
+    left.plot([0, 1], [0, left_top], label="group " + "x" * len(str(top)), **figures.line(0))
+    right.plot([0, top], [0, top], **figures.line(1))
+    for ax, end in ((left, left_top), (right, top)):
+        ax.yaxis.set_major_formatter("{x:,.2f}")
+        ax.set(ylim=(0, end), xlabel="months", ylabel="revenue (EUR)")
+    if legend:
+        figures.legend(left, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0)
+    if annotation:
+        right.annotate(annotation, (1, 0.5), xycoords="axes fraction", annotation_clip=False)
+    if bar:
+        image = right.imshow([[0, top], [top, 0]], aspect="auto", extent=(0, top, 0, top))
+        fig.colorbar(image, ax=right, label="customers", format="{x:,.0f}")
+    return figures.finish(fig, title=title, alt="Two lines.")
+
+
+def laid_out(fig):
+    """The panels with all that belongs to them, in pixels, and the title."""
+    renderer = fig.canvas.get_renderer()
+    return [ax.get_tightbbox(renderer) for ax in fig.axes], fig._suptitle.get_window_extent(renderer)
+
+
+figures_to_draw = st.builds(
+    growing,
+    top=st.sampled_from([1, 10, 250, 4000, 50_000, 1_000_000]),
+    left_top=st.sampled_from([1, 1000, 1_000_000]),
+    title=st.sampled_from(
+        ["Sales rise", "Sales rise\nand then they fall", " ".join(["Sales rise in every group"] * 6)]
+    ),
+    legend=st.booleans(),
+    annotation=st.sampled_from([None, "peak", "the peak of all"]),
+    bar=st.booleans(),
+)
+
+
+@settings(max_examples=6, deadline=None, derandomize=True, phases=[Phase.generate])
+@given(st.lists(figures_to_draw, min_size=3, max_size=4))
+def test_nothing_is_cut_or_overlaps_where_panels_stay(drawings):
+    layout = figures.Layout()
+    for fig in drawings:
+        fig.png(layout)
+        panels, title = laid_out(fig)
+        for box in (*panels, title):
+            assert box.x0 >= -0.5
+            assert box.y0 >= -0.5
+            assert box.x1 <= fig.bbox.x1 + 0.5
+            assert box.y1 <= fig.bbox.y1 + 0.5
+        assert max(box.y1 for box in panels) <= title.y0 + 0.5
+        for one, other in itertools.pairwise(panels):
+            assert one.x1 <= other.x0 + 0.5
+
+
+def positions(fig):
+    return [ax.get_position().extents for ax in fig.axes]
+
+
+def test_panels_stay_while_labels_fit_and_keep_the_widest_margins():
+    layout = figures.Layout()
+    first, same, wide, back = growing(10), growing(30), growing(1_000_000), growing(10)
+    for fig in (first, same, wide, back):
+        fig.png(layout)
+    np.testing.assert_array_equal(positions(first), positions(same))
+    assert positions(wide)[1][0] > positions(first)[1][0]
+    np.testing.assert_array_equal(positions(back), positions(wide))
+
+
+@pytest.mark.parametrize("bar", [False, True])
+def test_a_kept_layout_gives_the_same_picture_as_a_new_one(bar):
+    layout = figures.Layout()
+    growing(10, bar=bar).png(layout)
+    assert growing(10, bar=bar).png(layout) == growing(10, bar=bar).png()
+
+
+def test_a_figure_made_otherwise_is_laid_out_anew():
+    layout = figures.Layout()
+    drawn().png(layout)
+    assert growing(10).png(layout) == growing(10).png()
+    assert growing(10, bar=True).png(layout) == growing(10, bar=True).png()
