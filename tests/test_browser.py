@@ -133,7 +133,8 @@ def first_number(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_as_a_student_meets_it(path, server):
-    address, _, chrome = server
+    address, root, chrome = server
+    path = root / path.name
     cells = cells_of(path)
     with lab.tab(chrome) as tab:
         tab.open(address, path.name)
