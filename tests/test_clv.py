@@ -307,7 +307,7 @@ def test_the_interval_of_the_total_is_that_of_drawn_parameters(cdnow: pd.DataFra
     values = clv.value_customers(few, fit, spend, unit="W", level=0.9)
     rng = np.random.default_rng(4)
     totals = []
-    for _ in range(300):
+    for _ in range(200):
         drawn = [
             np.exp(rng.multivariate_normal(np.log(model._theta()), np.array(model.log_covariance)))
             for model in (fit, spend)

@@ -291,8 +291,8 @@ def test_the_interval_of_agreement_covers() -> None:
     assert 0.84 <= np.mean([f.lower <= target <= f.upper for f in found]) <= 0.95
 
 
-@pytest.mark.parametrize(("n", "kept", "fewest"), [(60, 0.0, 0.9), (400, 0.0, 0.9), (60, 0.97, 0.9), (400, 0.97, 0.9)])
-def test_the_interval_of_agreement_covers_near_nothing_and_near_everything(n: int, kept: float, fewest: float) -> None:
+@pytest.mark.parametrize(("n", "kept"), [(60, 0.0), (400, 0.0), (60, 0.97), (400, 0.97)])
+def test_the_interval_of_agreement_covers_near_nothing_and_near_everything(n: int, kept: float) -> None:
     """Five groups against five that have nothing, or nearly everything, to do with them, at a nominal 95 %."""
     rng = np.random.default_rng(6)
 
@@ -301,9 +301,9 @@ def test_the_interval_of_agreement_covers_near_nothing_and_near_everything(n: in
         return np.where(rng.random(n) < kept, truth, rng.integers(0, 5, n)), truth
 
     target = segments.agreement(*sample(300_000), draws=2).adjusted_rand if kept else 0.0
-    found = [segments.agreement(*sample(n), draws=200) for _ in range(150)]
+    found = [segments.agreement(*sample(n), draws=200, seed=seed) for seed in range(100)]
     assert all(f.lower <= f.adjusted_rand <= f.upper for f in found)
-    assert np.mean([f.lower <= target <= f.upper for f in found]) >= fewest
+    assert sum(f.lower <= target <= f.upper for f in found) >= stats.binom.ppf(0.002, 100, 0.95)
 
 
 def test_equal_groupings_of_few_customers_are_not_certain() -> None:
@@ -428,16 +428,15 @@ def test_gini_is_twice_the_area_and_the_mean_difference(values: list[float]) -> 
     ("sigma", "fewest", "most"),
     [
         (None, 0.92, 0.98),  # exponential
-        (1.0, 0.91, 0.98),
         (1.5, 0.85, 0.94),  # the documented limit: the largest customers are not in the sample
     ],
 )
 def test_the_interval_of_gini_covers(sigma: float | None, fewest: float, most: float) -> None:
-    """300 samples of 200 customers at a nominal 95 %; two standard errors of a share of 0.95 are 0.025."""
+    """200 samples of 200 customers at a nominal 95 %; two standard errors of a share of 0.95 are 0.03."""
     rng = np.random.default_rng(3)
     true = 0.5 if sigma is None else 2 * stats.norm.cdf(sigma / np.sqrt(2)) - 1
     found = []
-    for seed in range(300):
+    for seed in range(200):
         sample = rng.exponential(size=200) if sigma is None else rng.lognormal(0, sigma, 200)
         found.append(segments.gini_interval(sample, draws=150, seed=seed))
     assert fewest <= np.mean([f.lower <= true <= f.upper for f in found]) <= most
