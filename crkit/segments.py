@@ -361,7 +361,7 @@ def require_enough(
         DataError: if there are fewer than 30 customers, fewer than 10 who came back on another day, or no money.
     """
     days = orders[at].dt.normalize().groupby(orders[customer]).nunique()
-    found = f"there are {len(days):,} customers, and {(days > 1).sum():,} of them ordered on more than one day"
+    found = f"customers: {len(days):,}, of whom {(days > 1).sum():,} ordered on more than one day"
     if len(days) < FEWEST_CUSTOMERS or (days > 1).sum() < FEWEST_REPEATS:
         raise DataError(
             f"too few to compare and to value customers: {found}. At least {FEWEST_CUSTOMERS} are needed, of whom "

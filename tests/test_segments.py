@@ -528,12 +528,12 @@ def orders_of(customers, *, repeats, amount=5.0):
 
 def test_enough_customers_of_whom_enough_came_back():
     segments.require_enough(orders_of(30, repeats=10))
-    with pytest.raises(segments.DataError, match="29 customers, and 10 of them"):
+    with pytest.raises(segments.DataError, match="customers: 29, of whom 10 "):
         segments.require_enough(orders_of(29, repeats=10))
-    with pytest.raises(segments.DataError, match="9 of them ordered on more than one day"):
+    with pytest.raises(segments.DataError, match="of whom 9 ordered on more than one day"):
         segments.require_enough(orders_of(30, repeats=9))
     with pytest.raises(segments.DataError, match="every amount_eur is 0"):
         segments.require_enough(orders_of(30, repeats=10, amount=0.0))
     same_day = orders_of(30, repeats=10).assign(ordered_at=pd.Timestamp("2025-01-01 09:00"))
-    with pytest.raises(segments.DataError, match="and 0 of them"):
+    with pytest.raises(segments.DataError, match="of whom 0 ordered"):
         segments.require_enough(same_day)
