@@ -715,8 +715,9 @@ class _World:
 
     def orders_table(self) -> pd.DataFrame:
         o, rows = self.orders, self.by_time
-        topic = np.where(o.issue >= 0, self.issues.topic[o.issue], -1)
-        late = topic == TOPICS.index("delivery")
+        late = np.zeros(len(o.day), bool)
+        has = o.issue >= 0
+        late[has] = self.issues.topic[o.issue[has]] == TOPICS.index("delivery")
         channels = np.array([s.channels for s in self.model.segments])[self.segment[o.customer]]
         channel = _pick(self.rng("order_channel").random(len(o.day)), channels)
         channel = np.where(o.caused | (late & (channel == 0)), 1, channel)
