@@ -7,9 +7,12 @@ alt text.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import html
 import inspect
 import os
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +22,8 @@ from crkit.figures import Figure, Layout
 
 HEADLESS = "CRKIT_HEADLESS"
 _STALE = "crkit-stale"
+PAUSE_S = 0.05  # how long a reader must rest before the next step is drawn ahead
+SLOW_S = 1.0  # a drawing that takes longer is not drawn ahead: it would make the reader's next move wait
 _UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
 
 
@@ -54,6 +59,9 @@ class Explorer:
         )
         self.view = widgets.VBox([bar, self._warning, self._picture, self._line])
         self._layout = Layout()
+        self._ahead: tuple[dict[str, Any], _Drawn] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._took_s = 0.0
         self._first = self._drawing(self._values())
         self._show(self._first)
         self._listening = True
@@ -104,13 +112,42 @@ class Explorer:
         hidden = "" if alt == self.sentence else f' <span style="{_UNSEEN}">{html.escape(alt)}</span>'
         self._line.value = f'<div role="status" aria-live="polite">{html.escape(self.sentence)}{hidden}</div>'
 
-    def _moved(self, _change: Any) -> None:
+    def _moved(self, change: Any) -> None:
         if self._listening:
             self._redraw()
+            self._look_ahead(change)
+
+    def _look_ahead(self, change: Any) -> None:
+        """When the reader rests, draw the next step of the slider that moved, in the same direction."""
+        if self._timer is not None:
+            self._timer.cancel()
+        control, old, new = change["owner"], change["old"], change["new"]
+        if self._took_s > SLOW_S or not isinstance(control, widgets.IntSlider | widgets.FloatSlider):
+            return
+        # rounded as the browser sends it: a multiple of the step, without the error of adding
+        following = type(new)(round(new + control.step if new > old else new - control.step, 10))
+        if not control.min <= following <= control.max:
+            return
+        name = next(name for name, each in self.controls.items() if each is control)
+        values = {**self._values(), name: following}
+        with contextlib.suppress(RuntimeError):  # no event loop: not in a notebook
+            self._timer = asyncio.get_running_loop().call_later(PAUSE_S, self._draw_ahead, values)
+
+    def _draw_ahead(self, values: dict[str, Any]) -> None:
+        # an error is raised again, and shown, if the reader goes there
+        with contextlib.suppress(Exception):
+            self._ahead = values, self._drawing(values)
 
     def _redraw(self) -> None:
+        values, ahead = self._values(), self._ahead
+        self._ahead = None
+        start = time.perf_counter()
         try:
-            drawing = self._drawing(self._values())
+            if ahead is not None and ahead[0] == values:
+                drawing = ahead[1]
+            else:
+                drawing = self._drawing(values)
+                self._took_s = time.perf_counter() - start
         except Exception as error:
             self.error = error
             self._warning.value = _warning(error)
@@ -153,7 +190,8 @@ def explore(draw: Callable[..., Any], /, **controls: Any) -> Explorer:
     """Show controls above a figure that is redrawn in place whenever one of them moves.
 
     A dragged slider stays responsive: Jupyter's widgets send the next value only when the last one has been drawn, so
-    drawings never queue up. The panels stay where the first drawing put them, until a label needs more room.
+    drawings never queue up. While the reader rests, the next step of a slider is drawn ahead, so ``draw`` must depend
+    on its arguments alone. The panels stay where the first drawing put them, until a label needs more room.
 
     If ``draw`` raises when a control moves, the reader sees the message in a box above the last good picture, which
     fades, and the exception goes on to the kernel's log. At the first drawing it is raised in the cell.

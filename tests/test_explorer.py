@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import gc
 import re
 
@@ -223,3 +224,46 @@ def test_redrawing_keeps_no_figures_and_no_widgets():
         made.set(months=24)
         made.set(months=18)
     assert alive() == before
+
+
+@pytest.mark.parametrize(("steps", "ahead"), [([18], [24]), ([18, 12], [6]), ([36], []), ([18, 24], [30])])
+def test_the_next_step_is_drawn_while_the_reader_rests(steps, ahead):
+    calls = []
+
+    def counted(months=12):
+        calls.append(months)
+        return draw(months=months)
+
+    made = explore(counted, months=(6, 36, 6))
+
+    async def rests():
+        for months in steps:
+            made.controls["months"].value = months
+        moved = len(calls)
+        await asyncio.sleep(1)
+        drawn_ahead = calls[moved:]
+        for months in ahead:
+            made.controls["months"].value = months
+        return drawn_ahead, calls[moved:]
+
+    assert asyncio.run(rests()) == (ahead, ahead)  # going there draws nothing again
+    assert made.sentence.endswith(f"{(steps + ahead)[-1]} months")
+
+
+def test_an_error_ahead_shows_only_where_the_reader_goes():
+    def fails_at_24(months=12):
+        if months == 24:
+            raise ValueError("not 24")
+        return draw(months=months)
+
+    made = explore(fails_at_24, months=(6, 36, 6))
+
+    async def rests():
+        made.controls["months"].value = 18
+        await asyncio.sleep(1)
+        assert made.error is None
+        with pytest.raises(ValueError, match="not 24"):
+            made.controls["months"].value = 24
+
+    asyncio.run(rests())
+    assert str(made.error) == "not 24"
