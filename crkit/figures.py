@@ -17,6 +17,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
 from matplotlib.figure import Figure as _Figure
+from matplotlib.font_manager import fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.transforms import Bbox
 
@@ -32,7 +33,7 @@ SKY = "#56B4E9"
 DPI = 110
 
 SLACK = 3.0  # pixels that a label may grow before the panels are arranged anew; the arranging leaves 4.6 around each
-MEASURED = 4096  # how many texts a renderer remembers the size of
+REMEMBERED = 4096  # how many texts a renderer remembers, and how many sizes of texts
 
 
 class Series(NamedTuple):
@@ -97,16 +98,37 @@ def _png(picture: npt.NDArray[np.uint8]) -> bytes:
     )
 
 
+_Heights = tuple[float, float, float] | tuple[None, None, None]
+
+
+class _Glyphs:
+    """Stands in for Agg while one text is drawn, and keeps the pictures of its glyphs."""
+
+    def __init__(self) -> None:
+        self.drawn: list[tuple[npt.NDArray[np.uint8], int, int]] = []
+
+    def draw_text_image(self, image: npt.NDArray[np.uint8], x: int, y: int, angle: float, gc: Any) -> None:  # noqa: ARG002
+        self.drawn.append((image, x, y))
+
+
 class _Renderer(RendererAgg):
-    """Draws as Agg does, notes where each text went, and measures each text once."""
+    """Draws as Agg does, notes where each text went, and measures and draws each text once.
+
+    To let a text that was drawn once serve at every place, all texts are moved to whole pixels.
+    """
 
     def __init__(self, width: float, height: float, dpi: float) -> None:
         super().__init__(width, height, dpi)  # type: ignore[no-untyped-call]
         self._measured: dict[Any, tuple[float, float, float]] = {}
+        self._glyphs: dict[Any, list[tuple[npt.NDArray[np.uint8], int, int]]] = {}
+        self._heights: dict[Any, _Heights] = {}
         self.begin()
 
     def begin(self) -> None:
         self.clear()  # type: ignore[no-untyped-call]
+        for memory in (self._measured, self._glyphs, self._heights):
+            if len(memory) > REMEMBERED:
+                memory.clear()
         self.depth = 0
         self.panels = 0
         self.texts: list[tuple[int, Any, tuple[float, float, float, float]]] = []
@@ -119,11 +141,25 @@ class _Renderer(RendererAgg):
     def close_group(self, s: str) -> None:
         self.depth -= s == "axes"
 
+    def _get_font_height_metrics(self, prop: Any) -> _Heights:
+        """Ascent, descent and line gap in pixels, for which Matplotlib otherwise reads the font file at each text.
+
+        Matplotlib asks for them by this name; where they are None, it measures the font itself.
+        """
+        if prop not in self._heights:
+            font = get_font(fontManager._find_fonts_by_props(prop))
+            head, table = font.get_sfnt_table("head"), font.get_sfnt_table("OS/2")
+            heights: _Heights = (None, None, None)
+            if head is not None and table is not None:
+                scale = prop.get_size_in_points() * self.dpi / 72 / head["unitsPerEm"]
+                ascent, descent, gap = table["sTypoAscender"], -table["sTypoDescender"], table["sTypoLineGap"]
+                heights = ascent * scale, descent * scale, gap * scale
+            self._heights[prop.copy()] = heights
+        return self._heights[prop]
+
     def get_text_width_height_descent(self, s: str, prop: Any, ismath: Any) -> tuple[float, float, float]:
         key = s, prop, ismath
         if key not in self._measured:
-            if len(self._measured) >= MEASURED:
-                self._measured.clear()
             self._measured[s, prop.copy(), ismath] = super().get_text_width_height_descent(  # type: ignore[no-untyped-call]
                 s, prop, ismath
             )
@@ -132,7 +168,21 @@ class _Renderer(RendererAgg):
     def draw_text(
         self, gc: Any, x: float, y: float, s: str, prop: Any, angle: float, ismath: Any = False, mtext: Any = None
     ) -> None:
-        super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)  # type: ignore[no-untyped-call]
+        x, y = round(x), round(y)
+        if ismath or (mtext is not None and (mtext.get_fontfeatures() or mtext.get_language())):
+            super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)  # type: ignore[no-untyped-call]
+        else:
+            key = s, prop, angle, gc.get_antialiased()
+            if key not in self._glyphs:
+                agg, self._renderer = self._renderer, _Glyphs()
+                try:
+                    super().draw_text(gc, x, y, s, prop, angle, ismath, mtext)  # type: ignore[no-untyped-call]
+                    drawn = self._renderer.drawn
+                finally:
+                    self._renderer = agg
+                self._glyphs[s, prop.copy(), *key[2:]] = [(image, left - x, top - y) for image, left, top in drawn]
+            for image, dx, dy in self._glyphs[key]:
+                self._renderer.draw_text_image(image, x + dx, y + dy, 0, gc)
         width, height, descent = self.get_text_width_height_descent(s, prop, ismath)
         sin, cos = math.sin(math.radians(angle)), math.cos(math.radians(angle))
         corners = [(u, v) for u in (0, width) for v in (-descent, height - descent)]

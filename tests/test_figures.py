@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import itertools
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image
 
 from crkit import figures
@@ -52,8 +55,6 @@ def test_the_same_figure_gives_the_same_bytes_in_any_process():
 
 
 def test_the_picture_has_the_size_asked_for():
-    import io
-
     picture = Image.open(io.BytesIO(drawn().png()))
     assert picture.size == (round(8 * figures.DPI), round(4.2 * figures.DPI))
     assert picture.mode == "RGB"
@@ -87,6 +88,45 @@ def test_no_text_is_cut():
     assert box.y0 >= 0
     assert box.x1 <= width
     assert box.y1 <= height
+
+
+TEXTS = [("Käfig 1,234.5", 0, 10), ("months → €", 0, 12.5), ("café", 90, 11), ("$x^2$ of it", 0, 10), ("", 0, 9)]
+
+
+@pytest.mark.parametrize("family", ["DejaVu Sans", "STIXGeneral"])
+def test_texts_look_as_matplotlib_draws_them(family):
+    """On whole pixels; the second time they come from memory, elsewhere and in another colour."""
+    layout = figures.Layout()
+    for x, colour in ((20, "black"), (45, "#0072B2"), (33, "white")):
+        ours, (ax,) = figures.new()
+        theirs = Figure(figsize=(8.0, 4.2), dpi=figures.DPI, facecolor="#eeeeee")
+        ours.set_facecolor("#eeeeee")
+        ax.set_axis_off()
+        for fig in (ours, theirs):
+            for row, (text, angle, size) in enumerate(TEXTS):
+                style = {"fontsize": size, "fontfamily": family, "color": colour, "alpha": 0.8}
+                turned = {"rotation": angle, "rotation_mode": "anchor"}
+                fig.text(x + 9 * row, 30 + 60 * row, text, transform=None, **style, **turned)
+        canvas = FigureCanvasAgg(theirs)
+        canvas.draw()
+        picture = np.asarray(Image.open(io.BytesIO(ours.png(layout))))
+        np.testing.assert_array_equal(picture, np.asarray(canvas.buffer_rgba())[:, :, :3])
+
+
+@pytest.mark.parametrize("family", ["DejaVu Sans", "STIXGeneral"])
+def test_texts_take_as_much_room_as_matplotlib_gives_them(family):
+    ours, _ = figures.new()
+    theirs = Figure(figsize=(8.0, 4.2), dpi=figures.DPI)
+    FigureCanvasAgg(theirs)
+    for size in (9, 12.5):
+        for text in ("one line", "two\nlines", "$x^2$", "p"):
+            extents = [
+                fig.text(0.5, 0.5, text, fontsize=size, fontfamily=family, va="top").get_window_extent(
+                    fig.canvas.get_renderer()
+                )
+                for fig in (ours, theirs)
+            ]
+            np.testing.assert_allclose(extents[0].bounds, extents[1].bounds)
 
 
 def luminance(colour):
