@@ -183,7 +183,10 @@ def install(extras):
     status, printed = run([*pip, "install", "--quiet", UV])
     if not status:
         constraints = ["--constraint", LOCK, "--build-constraint", LOCK]
-        status, printed = run([*uv, "pip", "install", "--python", PYTHON, *constraints, "--editable", what])
+        # compiled now, every import is fast from the first on, where Python may write no bytecode too
+        status, printed = run(
+            [*uv, "pip", "install", "--compile-bytecode", "--python", PYTHON, *constraints, "--editable", what]
+        )
         if not status:
             return
     say("uv could not do it: trying pip, which is slower.")
