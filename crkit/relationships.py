@@ -219,7 +219,7 @@ def contact_mix(
         >>> log = pd.DataFrame({"customer_id": [1, 1, 2, 2], "handled_by": ["bot", "human", "bot", "bot"]})
         >>> groups = pd.DataFrame({"customer_id": [1, 2], "segment": ["a", "b"]})
         >>> mix = contact_mix(log, groups).set_index(["segment", "type"])["share"]
-        >>> mix["a", "automated_services"], mix["b", "automated_services"]
+        >>> mix["a", "automated_services"].item(), mix["b", "automated_services"].item()
         (0.5, 1.0)
     """
     frame = _open(contacts, "customer_id", "handled_by")
@@ -1634,11 +1634,12 @@ def plot_portfolio(options: pd.DataFrame, explanation: Explanation) -> figures.F
     return figures.finish(fig, title=title, alt=f"{title}. Chosen: {chosen}.")
 
 
-def plot_automation(curve: Automation) -> figures.Figure:
+def plot_automation(curve: Automation, *, at: float | None = None) -> figures.Figure:
     """Cost, value at risk and resolution by the share of matters that begin with a machine.
 
     Args:
         curve: made by `automation_curve`.
+        at: a share to mark on the curves.
     """
     table = curve.table
     fig, (left, right) = figures.new(1, 2, size=(10.5, 4.2))
@@ -1646,6 +1647,10 @@ def plot_automation(curve: Automation) -> figures.Figure:
     for i, (name, words) in enumerate((("cost", "cost to serve"), ("at_risk", "value at risk"), ("total", "both"))):
         left.plot(x, table[name], label=words, **{**figures.line(i), "marker": ""})
     right.plot(x, 100 * table["solved"], **{**figures.line(0), "marker": ""})
+    if at is not None:
+        for ax, name, times in ((left, "cost", 1), (left, "at_risk", 1), (left, "total", 1), (right, "solved", 100)):
+            height = times * float(np.interp(at, table["share"], table[name]))
+            ax.plot([100 * at], [height], marker="o", markersize=9, color=figures.INK, zorder=5)
     marks = [("best share", curve.best, figures.GREEN, "-"), ("today", curve.today, figures.GREY, ":")]
     if np.isfinite(curve.break_even):
         marks.append(("break-even", curve.break_even, figures.VERMILION, "--"))
