@@ -249,7 +249,7 @@ def _segment_of(segments: pd.DataFrame) -> pd.Series:
         raise ValueError(f"segments have no column {lacking[0]!r}: give one row a customer, customer_id and segment")
     if segments["customer_id"].duplicated().any():
         twice = segments.loc[segments["customer_id"].duplicated(), "customer_id"].iloc[0]
-        raise ValueError(f"customer {twice!r} is in segments twice: give one row a customer")
+        raise ValueError(f"customer {twice} is in segments twice: give one row a customer")
     return segments.set_index("customer_id")["segment"].astype(object)
 
 
@@ -1621,8 +1621,8 @@ def plot_portfolio(options: pd.DataFrame, explanation: Explanation) -> figures.F
         ax.plot([margin[taken]], [y], marker="o", markersize=16, markerfacecolor="none", markeredgecolor=figures.INK)
     ax.axvline(0, color=figures.GREY, linewidth=1)
     ax.set_yticks(range(len(segments)), list(reversed(segments)))
-    ax.set(xlabel="value kept less cost to serve, EUR a year", xlim=(min(margin.min(), 0) - 0.08 * best, None))
-    ax.set(ylim=(-0.6, len(segments) - 0.4))
+    ax.set(xlabel="value kept less cost to serve, EUR a year", ylim=(-0.6, len(segments) - 0.4))
+    ax.set(xlim=(1.4 * min(margin.min(), 0) - 0.02 * best, 1.4 * best))
     ax.set_xscale("symlog", linthresh=max(best / 50, 1.0))
     _euros(ax.xaxis)
     ax.tick_params(axis="x", labelrotation=30)

@@ -29,8 +29,8 @@ LOG = pd.DataFrame(
         "customer_id": [1, 1, 2, 2, 3, 4, 4],
         "issue_id": pd.array([10, 10, 20, 20, 30, 40, pd.NA], dtype="Int64"),
         "started_at": pd.to_datetime(
-            ["2025-01-01 09:00", "2025-01-03 09:00", "2025-01-02 10:00", "2025-01-20 10:00", "2025-01-05 00:00", "2025-02-27 00:00",
-             "2025-02-28 00:00"]
+            ["2025-01-01 09:00", "2025-01-03 09:00", "2025-01-02 10:00", "2025-01-20 10:00", "2025-01-05 00:00",
+             "2025-02-27 00:00", "2025-02-28 00:00"]
         ),
         "topic": ["billing", "billing", "account", "account", "billing", "account", "account_review"],
         "handled_by": ["bot", "human", "bot", "human", "bot", "bot", "human"],
@@ -180,10 +180,8 @@ def test_expected_and_actual_recover_what_was_planted(big: company.Company) -> N
     table = relationships.expected_against_actual(issues, groups, expects, customers=big.customers)
     table = table.set_index("segment")
     for segment in big.model.segments:
-        weights = np.array(segment.routing) * np.array(big.model.ease).T * np.array(big.model.topic_share)[:, None]
         by_topic = np.array(segment.routing) * np.array(big.model.ease).T
         routed = (np.array(big.model.topic_share)[:, None] * by_topic / by_topic.sum(axis=1, keepdims=True)).sum(axis=0)
-        assert weights.shape == by_topic.shape
         planted = routed[list(segment.accepts)].sum() / routed.sum()
         row = table.loc[segment.name]
         assert row["fits"] == pytest.approx(planted, abs=0.035), segment.name
@@ -451,7 +449,7 @@ def test_options_that_cannot_be_used_are_refused(change: Any, says: str) -> None
 def test_many_segments_come_with_a_bound_on_what_they_lack() -> None:
     options = random_options(np.random.default_rng(1), 200, 6)
     free = relationships.portfolio(options)
-    plan = relationships.portfolio(options, hours=0.5 * free.hours, budget_eur=0.7 * free.cost_eur)
+    plan = relationships.portfolio(options, hours=0.8 * free.hours, budget_eur=0.9 * free.cost_eur)
     assert 0 <= plan.within_eur <= 1.1e-4 * abs(plan.margin_eur)
     assert plan.margin_eur <= free.margin_eur
 
