@@ -521,6 +521,11 @@ QUESTIONS = (
                 "This is the price of a bot contact, solved or not, and without what follows.",
             ),
             Misconception(
+                "cost of a contact of these matters",
+                lambda source: _served(source)["cost_per_contact"]["bot"],
+                "This is the cost of a contact on these matters. Divide by the matters that were solved.",
+            ),
+            Misconception(
                 "only the bot's own contacts",
                 _own_cost_only,
                 "This leaves out the person who had to finish the work. Count every contact of the matter.",
