@@ -422,16 +422,18 @@ def open_source(
     scenario: str = "healthy",
     tables: Sequence[str] = ("orders",),
     columns: Mapping[str, str] | None = None,
+    own: str = "orders",
 ) -> Source:
     """Open the data that a notebook works on, from the notebook's parameters.
 
     Args:
-        data: ``"kittiwake"`` (the simulated company), ``"cdnow"`` (real purchases), or the path of your own orders.
+        data: ``"kittiwake"`` (the simulated company), ``"cdnow"`` (real purchases), or the path of a file of your own.
         seed: which Kittiwake, a whole number from 0.
         n_customers: how many customers Kittiwake has, from 50.
         scenario: what happens to Kittiwake: ``healthy``, ``over_automated``, ``ignored_feedback`` or ``impersonal``.
-        tables: which tables of Kittiwake to open. The other sources have ``orders`` only.
+        tables: which tables of Kittiwake to open. CDNOW has ``orders`` only, a file of your own the one table it is.
         columns: for the reader's own file: the kit's name of a column to the file's name of it (see `read_file`).
+        own: which table the reader's own file is.
 
     Returns:
         A `Source`. The default company is read from the stored files, any other is simulated.
@@ -484,13 +486,13 @@ def open_source(
         )
     if not isinstance(data, str | Path) or not (Path(data).exists() or Path(data).suffix):
         raise ValueError(f"data is {data!r}{_closest(data, ('kittiwake', 'cdnow'))}, or the path of a file of your own")
-    result = read_file(data, "orders", columns=columns)
+    result = read_file(data, own, columns=columns)
     rows = "1 row" if result.read == 1 else f"{result.read:,} rows"
     counts = f"{rows} read = {result.used:,} used + {len(result.set_aside):,} set aside"
     return Source(
         name=Path(data).name,
         description=f"your file {Path(data).name}: {counts}",
-        tables={"orders": result.frame},
+        tables={own: result.frame},
         currency=result.currency,
         set_aside=result.set_aside,
         read=result.read,

@@ -31,6 +31,7 @@ from crkit.clv import (
     fit_sbg,
     value_customers,
 )
+from crkit.intervals import Interval, wilson
 
 __all__ = [
     "RFM_SEGMENTS",
@@ -1033,18 +1034,10 @@ def retention_table(
     ]
     table = pd.DataFrame(rows, columns=["cohort", "age", "customers", "active"])
     table["retention"] = table["active"] / table["customers"]
-    table["lower"], table["upper"] = _wilson(table["active"].to_numpy(), table["customers"].to_numpy())
+    table["lower"], table["upper"] = wilson(table["active"].to_numpy(), table["customers"].to_numpy())
     at_end = table["cohort"].dt.to_period(period).astype("int64") + table["age"] == last.ordinal
     table["complete"] = ~at_end | (opened.end >= last.end_time.floor("D"))
     return table
-
-
-def _wilson(successes: npt.NDArray[Any], n: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    z = 1.959963984540054
-    share = successes / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    margin = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.maximum(middle - margin, 0.0), np.minimum(middle + margin, 1.0)
 
 
 def _amounts(values: Any) -> npt.NDArray[np.float64]:
@@ -1098,14 +1091,6 @@ def gini(values: Any) -> float:
     amounts = _amounts(values)
     n = len(amounts)
     return float((2 * np.arange(1, n + 1) - n - 1) @ amounts / (n * amounts.sum()))
-
-
-class Interval(NamedTuple):
-    """An estimate with an interval."""
-
-    estimate: float
-    lower: float
-    upper: float
 
 
 def gini_interval(values: Any, *, level: float = 0.95, draws: int = 1000, seed: int = 0) -> Interval:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import adjusted_rand_score
 
-from crkit import company, datasets, segments
+from crkit import company, datasets, intervals, segments
 from crkit.clv import DataError
 
 ORDERS = pd.DataFrame(
@@ -397,7 +397,7 @@ def test_retention_by_hand(engine: str) -> None:
 
 def test_wilson_intervals_are_the_published_ones() -> None:
     """As in the tests of statsmodels."""
-    lower, upper = segments._wilson(np.array([18, 4, 19, 81, 0]), np.array([20, 20, 38, 263, 20]))
+    lower, upper = intervals.wilson(np.array([18, 4, 19, 81, 0]), np.array([20, 20, 38, 263, 20]))
     assert lower == pytest.approx([0.69897, 0.08066, 0.3484993, 0.2553, 0], abs=5e-5)
     assert upper == pytest.approx([0.97213, 0.41602, 0.6515007, 0.3662, 0.1611], abs=5e-5)
 
