@@ -126,6 +126,7 @@ class Canvas:
 
     def __post_init__(self) -> None:
         _one_line(self.name, "the canvas's name")
+        _storable(self.tagline, "the tagline")
         if self.stage not in bmml.STAGES.get(self.portfolio, ()):
             raise ValueError(
                 f"{self.stage!r} is not a stage of {self.portfolio!r}; there is "
@@ -141,8 +142,7 @@ class Canvas:
                 raise ValueError(f"{where}: this id is used twice")
             seen.add(entry.id)
             _one_line(entry.name, where)
-            if len(entry.description) > LONGEST_DESCRIPTION:
-                raise ValueError(f"{where}: a description has up to {LONGEST_DESCRIPTION} characters")
+            _storable(entry.description, f"{where}, description")
             if entry.type and (block != "customer_relationships" or entry.type not in TYPES):
                 raise ValueError(f"{where}: {entry.type!r} is not a type of relationship; there is {', '.join(TYPES)}")
             for link in entry.links:
@@ -304,8 +304,24 @@ def _one_line(text: Any, where: str) -> None:
         raise ValueError(f"{where}: a name is text, and not empty")
     if len(text) > LONGEST_NAME:
         raise ValueError(f"{where}: a name has up to {LONGEST_NAME} characters; this one has {len(text)}")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+    if any(unicodedata.category(character) in ("Cc", "Zl", "Zp") for character in text):
         raise ValueError(f"{where}: a name is one line without control characters")
+    _storable(text, where)
+
+
+def _storable(text: Any, where: str) -> None:
+    """Refuse what no file of text can hold: control characters, halves of surrogate pairs, and what is no character."""
+    if not isinstance(text, str) or len(text) > LONGEST_DESCRIPTION:
+        raise ValueError(f"{where}: this is text of up to {LONGEST_DESCRIPTION} characters")
+    for character in text:
+        kind, code = unicodedata.category(character), ord(character)
+        if (
+            (kind == "Cc" and character not in "\n\t")
+            or kind == "Cs"
+            or code & 0xFFFE == 0xFFFE
+            or 0xFDD0 <= code <= 0xFDEF
+        ):
+            raise ValueError(f"{where}: U+{code:04X} cannot be stored in a file of text")
 
 
 def _slug(name: str) -> str:

@@ -22,7 +22,7 @@ Sureness = Literal["none", "low", "fair", "high"]
 FEWEST_WORDS = 3
 UNLIKE = 0.06  # below this similarity, nothing in the library is like the answer
 FAIR, HIGH = 0.14, 0.24
-ALSO = 0.85  # a pattern nearly as similar as the best one gives single entries
+ALSO = 0.9  # a pattern nearly as similar as the best one gives single entries
 #: Right and tried at each level, of 38 answers that we wrote ourselves (tests/canvas_answers.json): a kind judge.
 TRIED = {"low": (3, 8), "fair": (15, 17), "high": (10, 11)}
 _STOP = frozenset(  # the words of one list, to be read by people
@@ -253,8 +253,8 @@ def _explain(
         f"This draft is the pattern «{main.name}» (words in common: {', '.join(best.because[:3])})"
         + (f", with single entries from {others}. " if others else ". ")
         + f"How sure that is: {sureness} (similarity {best.similarity:.2f}; of {tried} answers of this level that we "
-        f"tried, {right} found the pattern we had in mind). All of it is typical of such businesses; nothing is known about "
-        "yours."
+        f"tried, {right} found the pattern we had in mind). All of it is typical of such businesses; nothing is known "
+        "about yours."
     )
     known = set(_library()[0].vocabulary_)
     spelt = _spelt(f"{problem} {audience}")
