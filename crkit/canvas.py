@@ -439,6 +439,43 @@ def patterns() -> tuple[Pattern, ...]:
     )
 
 
+def example() -> Canvas:
+    """The canvas of Kittiwake Coffee as its founders first wrote it, with mistakes that `checks` finds.
+
+    Example:
+        >>> sorted({finding.check for finding in checks(example())})
+        ['orphan_segment', 'type_against_costs', 'unused_channel', 'vague_words']
+    """
+    home, office, cafe = "Home brewers", "Offices with a coffee corner", "Independent cafés"
+    blocks: dict[str, list[dict[str, Any]]] = {
+        "customer_segments": [{"name": home}, {"name": office}, {"name": cafe}],
+        "value_propositions": [
+            {"name": "Best quality coffee", "for": [home, office]},
+            {"name": "Beans that arrive before the last ones are gone", "for": [office]},
+        ],
+        "channels": [
+            {"name": "Shop at the roastery", "for": [home, cafe]},
+            {"name": "Web store", "for": [home, office, cafe]},
+            {"name": "Account managers", "for": [office, cafe]},
+            {"name": "Trade fairs"},
+        ],
+        "customer_relationships": [
+            {"name": "Named account manager", "for": [office, cafe], "type": "dedicated_personal_assistance"},
+            {"name": "Chatbot", "for": [home, office, cafe], "type": "automated_services"},
+            {"name": "Forum of home brewers", "for": [home], "type": "communities"},
+        ],
+        "revenue_streams": [
+            {"name": "Sale of beans", "for": [home, cafe]},
+            {"name": "Delivery contracts", "for": [office]},
+        ],
+        "key_resources": [{"name": "Roastery"}, {"name": "Contact history"}],
+        "key_activities": [{"name": "Buying and roasting"}, {"name": "Answering customers"}],
+        "key_partnerships": [{"name": "Coffee growers"}, {"name": "Parcel service"}],
+        "cost_structure": [{"name": "Green coffee"}, {"name": "Web store software"}, {"name": "Rent and energy"}],
+    }
+    return from_plain(blocks, name="Kittiwake Coffee")
+
+
 # ---------------------------------------------------------------------------------------------------------- the checks
 
 

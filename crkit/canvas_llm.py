@@ -8,7 +8,6 @@ never run, and never sent on. If it does not fit, the model is asked once more; 
 
 from __future__ import annotations
 
-import dataclasses
 import http.client
 import ipaddress
 import json
@@ -93,7 +92,8 @@ def draft(
         )
     host = urllib.parse.urlsplit(url).hostname
     message = (
-        f"This draft was written by the model {model} at {host}. It has the form of a canvas; whether it is true, nobody "
+        f"This draft was written by the model {model} at {host}. It has the form of a canvas; whether it is true, "
+        "nobody "
         "has checked, and the model does not know how sure it is."
     )
     first = ("Strike every entry that you would not bet money on.", "Look for what any model would say to anybody.")
