@@ -164,10 +164,14 @@ def draft(problem: str, audience: str, *, name: str = "My business model") -> Dr
     telling = list(dict.fromkeys(words(problem)))
     if len(telling) < FEWEST_WORDS or not words(audience):
         short = "problem" if len(telling) < FEWEST_WORDS else "audience"
-        says = f"The answer about the {short} is too short to compare with anything: say it in a sentence."
-        return Draft(
-            _answers_only(problem, audience, name), (), "none", says, ("Answer both questions in a sentence.",)
+        long_enough = len((problem if short == "problem" else audience).split()) >= FEWEST_WORDS
+        says = f"The answer about the {short} " + (
+            "holds hardly a word that would not fit every business: say who, where and how often."
+            if long_enough
+            else "is too short to compare with anything: say it in a sentence."
         )
+        first = ("Answer both questions with what happened the last time.",)
+        return Draft(_answers_only(problem, audience, name), (), "none", says, first)
     likes = similar(problem, audience)
     best = likes[0]
     if best.similarity < UNLIKE or len(best.because) < 2:

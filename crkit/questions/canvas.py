@@ -258,7 +258,7 @@ QUESTIONS = (
     ),
     Question(
         name="1.3",
-        title="Who pays for it?",
+        title="Who pays for it",
         ask=(
             "A roastery's costs are green coffee, web store software, and rent of the roastery. Which of its "
             "relationships "
@@ -378,7 +378,7 @@ QUESTIONS = (
         share=True,
         solve=lambda source: 1 - _cost_over_margin(source),
         needs=("orders.channel", "orders.margin_eur"),
-        means="Below this share, the cheap channel is worth its cost. Whether customers would move takes a test to know.",
+        means="Below this share, the channel is worth its cost. Whether customers would move takes a test to know.",
         hints=(
             "What is saved is the cost of running; what is lost is the margin that does not move.",
             "Set saved equal to lost: 0.1 times revenue = (1 - share) times margin.",
@@ -468,7 +468,7 @@ QUESTIONS = (
     ),
     Question(
         name="1.Q1",
-        title="How usual is a named contact?",
+        title="Named contacts",
         ask=(
             "In how many patterns of the library, canvas.patterns(), is at least one relationship of the type "
             "dedicated_personal_assistance?"
