@@ -24,6 +24,19 @@ def write_text(path: Path, text: str) -> None:
         ...     (Path(folder) / "a.txt").read_text()
         'hello'
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` in one step, as `write_text` does.
+
+    Args:
+        path: the file; a link is followed, and an existing file keeps its permissions.
+        content: all of it.
+
+    Raises:
+        OSError: if the folder does not exist or cannot be written.
+    """
     path = Path(os.path.realpath(path))
     if path.exists():
         mode = path.stat().st_mode & 0o777
@@ -34,8 +47,8 @@ def write_text(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     new = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         new.chmod(mode)

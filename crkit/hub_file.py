@@ -266,8 +266,8 @@ def parse(name: str, text: str) -> dict[str, Any]:
         {'crm': {'owner': 'Ada'}}
     """
     _check_size(name, len(text.encode("utf-8", "surrogatepass")))
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
         if node is not None:
             _check_nodes(name, node)
@@ -278,8 +278,6 @@ def parse(name: str, text: str) -> dict[str, Any]:
         raise ValueError(f"{name} is not valid YAML{where}: mend it, or name another Hub file") from error
     except RecursionError as error:
         raise ValueError(f"{name} is nested too deeply to be a Hub: name another file") from error
-    finally:
-        loader.dispose()
     if sections is None:
         return {}
     if not isinstance(sections, dict):
@@ -352,19 +350,19 @@ def plain(value: object, where: str) -> Any:
     raise ValueError(f"{where}: the Hub keeps text, numbers, dates, lists and mappings, not {type(value).__name__}")
 
 
-class _Dumper(yaml.SafeDumper):
+class Dumper(yaml.SafeDumper):
     """Writes each list item indented under its field, and no anchors."""
 
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 - the base's signature
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002, D102 - the base's
         super().increase_indent(flow, False)
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the base's signature
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002, D102 - the base's
         return True
 
 
 def dump(section: dict[str, Any]) -> str:
     """The section as YAML text, in the order of its fields."""
-    return str(yaml.dump(section, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.dump(section, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
 def with_section(name: str, text: str, section: str, value: Any) -> str:
