@@ -86,7 +86,7 @@ registers = st.lists(record, max_size=3, unique_by=lambda one: one.id)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "hub"])
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(records=registers)
 def test_any_record_survives_a_round_trip(tmp_path_factory, kind, records):
     path = tmp_path_factory.mktemp("x") / f"register{kind}"
@@ -122,7 +122,7 @@ def test_no_formula_comes_out_alive_in_a_sheet(tmp_path):
 def test_no_cell_of_a_csv_file_begins_like_a_formula_whichever_way_it_is_split(separator):
     rows = csv.reader(io.StringIO(hub_exchange.to_csv(nasty()), newline=""), delimiter=separator)
     begins = [cell.strip()[:1] for row in rows for cell in row]
-    assert len(begins) > 100
+    assert len(begins) > 60
     assert not set(begins) & set("=+-@＝＋－＠")  # noqa: RUF001 - the full-width signs are the point
 
 
