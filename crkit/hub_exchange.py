@@ -335,6 +335,8 @@ def _write_xlsx(path: Path, records: Sequence[Record]) -> None:
         for j, value in enumerate(row, start=1):
             if value is None or value == "":
                 continue
+            if isinstance(value, float) and float(f"{value:.15g}") != value:
+                value = repr(value)  # a sheet keeps 15 digits
             cell = sheet.cell(i, j)
             if isinstance(value, str):
                 text = label(value) if i == 1 else _escaped(value)

@@ -203,6 +203,7 @@ class Record:
         for name, allowed in CHOICES.items():
             _put(self, name, _one_of(getattr(self, name), allowed, where, name))
         _put(self, "status", self.status or "draft")
+        _put(self, "currency", self.currency or "EUR")
         _put(self, "cost_per_year", _number(self.cost_per_year, where, "cost_per_year", least=0))
         _put(self, "review_on", _day(self.review_on, where))
         _put(self, "metrics", _metrics(self.metrics, where))

@@ -12,7 +12,7 @@ import zipfile
 import openpyxl
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from crkit import hub, hub_exchange
@@ -45,7 +45,10 @@ NASTY = (
     "other_fields",
 )
 text = st.one_of(
-    st.sampled_from(NASTY), st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=12)
+    st.sampled_from(NASTY),
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff"), max_size=12
+    ),
 )
 lines = st.lists(text, max_size=3).map("\n".join)
 extra_value = st.recursive(
@@ -86,7 +89,7 @@ registers = st.lists(record, max_size=3, unique_by=lambda one: one.id)
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "hub"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, phases=set(Phase) - {Phase.explain})  # explaining takes minutes
 @given(records=registers)
 def test_any_record_survives_a_round_trip(tmp_path_factory, kind, records):
     path = tmp_path_factory.mktemp("x") / f"register{kind}"
