@@ -25,7 +25,7 @@ SOURCES = {
     "impersonal": {"scenario": "impersonal"},
     "cdnow": {"data": "cdnow"},
 }
-TABLES = ("orders", "customers", "truth")
+TABLES = ("orders", "customers", "contacts", "truth")
 OPENED: dict[str, datasets.Source] = {}
 
 
