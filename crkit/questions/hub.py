@@ -289,8 +289,8 @@ QUESTIONS = (
         title="Is the target met",
         ask=(
             f"The target is that a person deals with {TARGET:.0%} of the contacts that cafes begin. Is it met, missed, "
-            "or can it not be told? It is met if all of the 95 % interval is at or above the target, missed if all of the "
-            "interval is below."
+            "or can it not be told? It is met if all of the 95 % interval is at or above the target, missed if all of "
+            "it is below."
         ),
         kind="choice",
         choices=("met", "missed", "cannot tell"),
