@@ -299,7 +299,8 @@ class _Pages:
         for kind, text in lines:
             points, width, indent, weight = LOOK[kind]
             wide = max(8, int(width * (self.size[0] - 2 * MARGIN) / 6.67))
-            for number, line in enumerate(_wrapped(text, wide)):
+            room = 72 * (self.size[0] - 2 * MARGIN - indent) - 14  # points; the mark before an item takes up to 14
+            for number, line in enumerate(_wrapped(text, wide, room / points, weight)):
                 height = points * 1.45 / 72 + (0.16 if kind == "h2" and number == 0 else 0)
                 if self.figure is None or self.y - height < MARGIN or (kind == "h2" and self.y < 2 * MARGIN):
                     self._turn()
@@ -358,13 +359,28 @@ class _Pages:
         return self.buffer.getvalue()
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def _wrapped(text: str, width: int, room: float, weight: str) -> list[str]:
+    """Lines of at most ``width`` characters that are no wider than ``room``, in units of the font's size."""
     lines = []
-    for line in text.split("\n") or [""]:
+    for line in text.split("\n"):
         indent = " " * (len(line) - len(line.lstrip(" ")))
         wide = sum(ord(character) > 0x2E7F for character in line) > len(line) / 3  # Chinese and the like: twice as wide
-        lines += textwrap.wrap(line, width // 2 if wide else width, subsequent_indent=indent) or [""]
+        most = width // 2 if wide else width
+        parts = textwrap.wrap(line, most, subsequent_indent=indent)
+        while most > 8 and any(_width(part, weight) > room for part in parts):
+            most = int(most * 0.9)
+            parts = textwrap.wrap(line, most, subsequent_indent=indent)
+        lines += parts or [""]
     return lines
+
+
+def _width(text: str, weight: str) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    known = "".join(character if ord(character) < 0x2E7F else "m" for character in text)
+    font = FontProperties(family="DejaVu Sans", weight=weight, size=10)
+    return float(text_to_path.get_text_width_height_descent(known, font, ismath=False)[0]) / 10
 
 
 def _font_families() -> list[str]:
