@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   crkit run segments -p data=orders.csv -p margin=0.25 --map "ordered_at=InvoiceDate, day first" --out report/
   crkit check-data orders orders.csv --map customer_id=CustomerID --map ordered_at=InvoiceDate
   crkit new segments my_segments.ipynb -p data=orders.csv --map customer_id=CustomerID
+  crkit hub report my_hub.yaml --out report/
 """
 MAP_HELP = (
     "which column of the file is which of ours, as in customer_id=CustomerID; repeat for each column that has another "
@@ -97,6 +98,24 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("file", metavar="FILE", help="the file: .csv, .tsv, .txt or .xlsx")
     check.add_argument("--map", action="append", default=[], metavar="OURS=THEIRS", help=MAP_HELP)
 
+    hub = commands.add_parser(
+        "hub",
+        help="write your Hub as a page and a PDF to hand in",
+        description="Write the Customer Relationship Hub, which grew from notebook to notebook, as one HTML page that "
+        "opens without a network, and as a PDF. Its records are held against the contact log of Kittiwake.",
+    )
+    hub.add_argument("action", choices=["report"], help="what to do")
+    hub.add_argument("file", nargs="?", default="my_hub.yaml", metavar="FILE", help="the Hub (default: %(default)s)")
+    hub.add_argument("--out", default="report", metavar="FOLDER", help="where the report goes (default: %(default)s)")
+    hub.add_argument("--paper", choices=["A4", "Letter"], default="A4", help="of the PDF (default: %(default)s)")
+    hub.add_argument(
+        "--today", metavar="DAY", help="the day of the report, as 2026-01-31 (default: the last of the data)"
+    )
+    hub.add_argument("--seed", type=int, default=0, help="which Kittiwake the Hub is about (default: %(default)s)")
+    hub.add_argument("--customers", type=int, default=2000, metavar="N", help="of how many customers (default: 2000)")
+    hub.add_argument("--scenario", default="healthy", help="what happened to it (default: %(default)s)")
+    hub.add_argument("--no-data", action="store_true", help="the Hub is about another company: check the records alone")
+
     refresh = commands.add_parser(
         "refresh",
         help="execute stored notebooks again and store their outputs",
@@ -121,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     top = parser()
     options = top.parse_args(arguments)
-    work = {"run": _run, "new": _new, "check-data": _check_data, "refresh": _refresh}[options.command]
+    work = {"run": _run, "new": _new, "check-data": _check_data, "hub": _hub, "refresh": _refresh}[options.command]
     try:
         status = work(options)
         sys.stdout.flush()
@@ -357,6 +376,45 @@ def _in_short(result: FileRead) -> str:
         f"  orders: from {orders['ordered_at'].min():%Y-%m-%d} to {orders['ordered_at'].max():%Y-%m-%d}\n"
         f"  amounts: from {money.min():,.2f} to {money.max():,.2f}, in all {money.sum():,.2f} {currency}"
     )
+
+
+def _hub(options: argparse.Namespace) -> int:
+    import datetime
+
+    from crkit import datasets, hub, hub_report
+
+    if not Path(options.file).is_file():
+        raise _RefusedError(f"there is no Hub {options.file}: the notebooks make it, beside themselves")
+    try:
+        today = datetime.date.fromisoformat(options.today) if options.today else None
+        evidence, about = None, ""
+        if not options.no_data:
+            source = datasets.open_source(
+                seed=options.seed,
+                n_customers=options.customers,
+                scenario=options.scenario,
+                tables=("contacts", "customers"),
+            )
+            contacts, customers = source["contacts"], source["customers"]
+            evidence = hub.evidence(contacts, hub.visible_segments(customers), customers)
+            about = f"Held against {source.description}."
+            today = today or contacts["started_at"].max().date()
+        done = hub_report.write_report(
+            options.file,
+            options.out,
+            today=today or datetime.date.today(),
+            evidence=evidence,
+            about=about,
+            paper=options.paper,
+        )
+    except ValueError as error:
+        raise _RefusedError(str(error)) from error
+    except OSError as error:
+        raise _RefusedError(f"{options.out} cannot be written: {error.strerror or error}") from error
+    for sentence in done.summary:
+        _say(sentence)
+    _say(f"  {_short(done.page)}\n  {_short(done.pdf)}")
+    return 0
 
 
 def _refresh(options: argparse.Namespace) -> int:

@@ -1,0 +1,585 @@
+"""Checks on the register: on the records alone, and against what the contact log says.
+
+Every check has a name. Who has a reason to live with a finding silences the check for that record, with the reason
+beside it: the finding stays in the table, marked as silenced. A finding from data rests on an interval (Wilson 1927),
+and where the data cannot tell, no finding is made.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from crkit import figures
+from crkit.hub_register import FREQUENCIES, Record, label, linked
+
+FEW_CONTACTS = 30
+HANDLED_BY = ("self", "bot", "human", "community")
+# which handler in the log stands for which type; co-creation leaves no trace there
+HANDLER_OF: Mapping[str, str] = {
+    "self_service": "self",
+    "automated_services": "bot",
+    "personal_assistance": "human",
+    "dedicated_personal_assistance": "human",
+    "communities": "community",
+}
+HANDLER_NAMES = {"self": "self-service", "bot": "the bot", "human": "people", "community": "the community"}
+OPENING_STAGES = ("acquisition", "onboarding")
+
+
+class Check(NamedTuple):
+    """What a check looks for.
+
+    Attributes:
+        name: by which it is silenced.
+        kind: ``complete``, ``aligned``, ``owned``, ``measured``, ``contradiction``, ``review``, ``text`` or ``data``.
+        asks: the question that it puts to a record.
+    """
+
+    name: str
+    kind: str
+    asks: str
+
+
+CHECKS: Mapping[str, Check] = {
+    check.name: check
+    for check in (
+        Check("no_name", "complete", "Does it have a name?"),
+        Check("no_segment", "complete", "Is it said whom it is for?"),
+        Check("no_value_proposition", "complete", "Is it said what they get?"),
+        Check("no_channel", "complete", "Is it said where it takes place?"),
+        Check("no_type", "complete", "Is a type chosen?"),
+        Check("no_expected_type", "complete", "Is it said what the segment expects?"),
+        Check("no_established_type", "complete", "Is it said what exists now?"),
+        Check("no_purpose", "complete", "Does it acquire, retain or grow?"),
+        Check("no_stage", "complete", "Is it said in which stage of the customer's life it works?"),
+        Check("no_resource", "complete", "Is it said what it takes?"),
+        Check("no_activity", "complete", "Is it said what the company must do for it?"),
+        Check("no_partner", "complete", "Is it said on which partners it depends?"),
+        Check("no_revenue_stream", "complete", "Is it said which revenue stream it feeds?"),
+        Check("no_cost_entry", "complete", "Is it said to which costs it adds?"),
+        Check("no_cost", "complete", "Is it said what it costs in a year?"),
+        Check("no_frequency", "complete", "Is it said how often the company turns to the customer?"),
+        Check("no_objective", "aligned", "Does it serve a strategic objective?"),
+        Check("not_as_expected", "aligned", "Is the type chosen the one that the segment expects?"),
+        Check("not_as_chosen", "aligned", "Does an active relationship exist as it was chosen?"),
+        Check("no_owner", "owned", "Does one person answer for it?"),
+        Check("several_owners", "owned", "Is it one person, and not a committee?"),
+        Check("no_metric", "measured", "Is it judged by a number?"),
+        Check("metric_without_target", "measured", "Does every metric have a target?"),
+        Check("metric_without_current", "measured", "Is it known where every metric stands?"),
+        Check("metric_without_unit", "measured", "Does every metric have a unit?"),
+        Check("no_feedback_loop", "measured", "Can customers say what they think of it, and does somebody answer?"),
+        Check("stage_against_purpose", "contradiction", "Do stage and purpose agree?"),
+        Check("channel_against_type", "contradiction", "Can the type be lived in these channels?"),
+        Check("cost_against_type", "contradiction", "Can the type be had at this cost?"),
+        Check("two_types_for_a_segment", "contradiction", "Is one segment promised one thing at each stage?"),
+        Check("retired_but_counted", "contradiction", "Does what is retired cost nothing?"),
+        Check("no_review", "review", "Is the next review fixed?"),
+        Check("review_overdue", "review", "Is the review still to come?"),
+        Check("html_in_text", "text", "Is the text free of HTML?"),
+        Check("segment_not_in_data", "data", "Do the data know the segment?"),
+        Check("few_contacts", "data", f"Are there {FEW_CONTACTS} contacts or more to judge by?"),
+        Check("not_in_the_log", "data", "Does the log show the type that is said to exist?"),
+        Check("no_named_person", "data", "Do most of its customers have a named person, if it is dedicated?"),
+        Check("seldom_spoken_with", "data", "Does a person turn to them as often as promised?"),
+        Check("target_missed", "data", "Is the target met?"),
+        Check("current_is_off", "data", "Does the metric stand where the record says?"),
+    )
+}
+COLUMNS = ("record", "kind", "check", "says", "silenced")
+
+
+class Interval(NamedTuple):
+    """A share with its 95 % interval.
+
+    Attributes:
+        share: from 0 to 1; not a number without cases.
+        lower: of the interval.
+        upper: of the interval.
+        cases: how many it rests on.
+    """
+
+    share: float
+    lower: float
+    upper: float
+    cases: int
+
+    def __str__(self) -> str:
+        if not self.cases:
+            return "no cases"
+        return f"{self.share:.0%} ({self.lower:.0%} to {self.upper:.0%}, {self.cases:,} cases)"
+
+
+def wilson(successes: float, cases: float, z: float = 1.959964) -> Interval:
+    """A share with the interval of Wilson (1927), which holds for few cases and for shares near 0 and 1.
+
+    Args:
+        successes: how many of the cases.
+        cases: how many in all.
+        z: the normal quantile; 1.96 for 95 %.
+
+    Returns:
+        An `Interval`; from 0 to 1 without cases.
+
+    Raises:
+        ValueError: if there are more successes than cases, or fewer than none.
+
+    Example:
+        >>> print(wilson(7, 10))
+        70% (40% to 89%, 10 cases)
+    """
+    if not 0 <= successes <= cases:
+        raise ValueError(f"{successes} of {cases} is no share")
+    if cases == 0:
+        return Interval(math.nan, 0.0, 1.0, 0)
+    share = successes / cases
+    middle = (share + z * z / (2 * cases)) / (1 + z * z / cases)
+    half = z / (1 + z * z / cases) * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
+    lower, upper = max(0.0, middle - half), min(1.0, middle + half)
+    return Interval(share, lower if successes else 0.0, upper if successes < cases else 1.0, int(cases))
+
+
+# ---------------------------------------------------------------------------------------------- on the register alone
+
+_MISSING = {
+    "no_name": ("name", "It has no name."),
+    "no_segment": ("segments", "It is for nobody: name the segment."),
+    "no_value_proposition": ("value_proposition", "It does not say what the customer gets."),
+    "no_channel": ("channels", "It takes place nowhere: name a channel."),
+    "no_type": ("interaction_type", "No type is chosen."),
+    "no_expected_type": ("expected_type", "Nobody has said which type the segment expects."),
+    "no_established_type": ("established_type", "Nobody has said which type exists now."),
+    "no_purpose": ("purpose", "It does not say whether it acquires, retains or grows."),
+    "no_stage": ("stage", "It does not say in which stage of the customer's life it works."),
+    "no_resource": ("resources", "It seems to take no resource."),
+    "no_activity": ("activities", "It does not say what the company must do."),
+    "no_partner": ("partners", "It names no partner; if there is none, silence this with that reason."),
+    "no_revenue_stream": ("revenue_streams", "It feeds no revenue stream."),
+    "no_cost_entry": ("costs", "It adds to no entry of the cost structure."),
+    "no_frequency": ("frequency", "It does not say how often the company turns to the customer."),
+    "no_objective": ("objectives", "It serves no strategic objective: why have it?"),
+    "no_owner": ("owner", "Nobody answers for it."),
+    "no_metric": ("metrics", "Nothing says whether it works: give it a metric."),
+    "no_feedback_loop": ("feedback_loop", "Customers cannot say what they think of it, or nobody answers."),
+}
+_TAG = re.compile(r"<\s*/?\s*[a-zA-Z!?][^>]*>?|&(?:#\w+|[a-zA-Z]+);|javascript:", re.IGNORECASE)
+_REMOTE_ONLY = {"web", "web store", "website", "app", "forum", "chatbot", "self-service portal", "faq"}
+
+
+def check_register(records: Iterable[Record], *, today: datetime.date) -> pd.DataFrame:
+    """Check the records alone: complete, aligned, owned, measured, free of contradictions, reviewed.
+
+    Args:
+        records: of the register.
+        today: the day that reviews are compared with.
+
+    Returns:
+        One row a finding, in the order of the records: ``record`` (its id), ``kind``, ``check`` (a name of `CHECKS`),
+        ``says`` (a sentence) and ``silenced`` (the reason, or an empty string).
+
+    Example:
+        >>> found = check_register([Record("R1", "Advice", review_on="2025-01-31")], today=datetime.date(2025, 3, 1))
+        >>> found.loc[found["check"] == "review_overdue", "says"].item()
+        'The review was due on 2025-01-31, 29 days ago.'
+    """
+    records = list(records)
+    return _table(records, (lambda record: _alone(record, records, today),))
+
+
+def _table(records: Sequence[Record], looks: Sequence[Callable[[Record], Iterable[tuple[str, str]]]]) -> pd.DataFrame:
+    rows = [
+        (record.id, CHECKS[name].kind, name, says, record.silenced.get(name, ""))
+        for record in records
+        for look in looks
+        for name, says in look(record)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype="str")
+
+
+def _alone(record: Record, records: Sequence[Record], today: datetime.date) -> Iterator[tuple[str, str]]:
+    yield from ((name, says) for name, (attribute, says) in _MISSING.items() if not getattr(record, attribute))
+    if record.cost_per_year is None:
+        yield "no_cost", "It does not say what it costs in a year."
+    yield from _aligned(record)
+    if re.search(r"[,;/&]|\band\b|\bund\b|\bteam\b|\beverybody\b|\beveryone\b|\ball\b", record.owner, re.IGNORECASE):
+        yield "several_owners", f"{record.owner!r} is not one person: who is asked when it fails?"
+    for part in ("target", "current", "unit"):
+        without = [metric.name for metric in record.metrics if getattr(metric, part) in (None, "")]
+        if without:
+            yield f"metric_without_{part}", f"Without a {part}: {', '.join(without)}."
+    yield from _contradictions(record, records)
+    if record.status != "retired":
+        if record.review_on is None:
+            yield "no_review", "No day is fixed for the next review."
+        elif record.review_on < today:
+            days = (today - record.review_on).days
+            yield "review_overdue", f"The review was due on {record.review_on}, {days:,} days ago."
+    tagged = [label(name) for name, text in _all_text(record) if _TAG.search(text)]
+    if tagged:
+        where = ", ".join(dict.fromkeys(tagged))
+        yield "html_in_text", f"There is HTML in {where}; it is shown as plain text and never run."
+
+
+def _aligned(record: Record) -> Iterator[tuple[str, str]]:
+    chosen, expected, exists = record.interaction_type, record.expected_type, record.established_type
+    if chosen and expected and chosen != expected:
+        yield "not_as_expected", f"The segment expects {label(expected)}, and {label(chosen)} is chosen."
+    if record.status == "active" and chosen and exists and chosen != exists:
+        yield "not_as_chosen", f"{label(chosen).capitalize()} is chosen, and {label(exists)} is what exists."
+
+
+def _contradictions(record: Record, records: Sequence[Record]) -> Iterator[tuple[str, str]]:
+    opening = record.stage in OPENING_STAGES
+    if record.purpose and record.stage and (record.purpose == "acquire") != opening:
+        yield "stage_against_purpose", f"It is to {record.purpose}, in the stage {record.stage}: one of them is wrong."
+    personal = record.interaction_type in ("personal_assistance", "dedicated_personal_assistance")
+    channels = {channel.casefold() for channel in record.channels}
+    if personal and channels and channels <= _REMOTE_ONLY:
+        yield (
+            "channel_against_type",
+            f"{label(record.interaction_type).capitalize()} needs a channel with a person in it; "
+            f"there is {', '.join(record.channels)}.",
+        )
+    if personal and record.cost_per_year == 0:
+        yield "cost_against_type", f"{label(record.interaction_type).capitalize()} at no cost: whose time is it?"
+    if record.status == "retired" and record.cost_per_year:
+        yield "retired_but_counted", f"It is retired and still costs {record.cost_per_year:,.0f} {record.currency}."
+    if record.status == "active" and record.interaction_type:
+        for other in records:
+            same = set(record.segments) & set(other.segments)
+            clash = other.interaction_type and other.interaction_type != record.interaction_type
+            if other.id != record.id and other.status == "active" and other.stage == record.stage and same and clash:
+                yield (
+                    "two_types_for_a_segment",
+                    f"{', '.join(sorted(same))}: {other.id} promises {label(other.interaction_type)} at this stage.",
+                )
+
+
+def _all_text(record: Record) -> Iterator[tuple[str, str]]:
+    for name in ("id", "name", "owner", "currency", "value_proposition", "integration", "feedback_loop"):
+        yield name, getattr(record, name)
+    for name in ("segments", "channels", "objectives", "resources", "activities", "partners", "revenue_streams"):
+        yield from ((name, text) for text in getattr(record, name))
+    for name in ("costs", "assumptions"):
+        yield from ((name, text) for text in getattr(record, name))
+    for metric in record.metrics:
+        yield from (("metrics", metric.name), ("metrics", metric.unit))
+    for name, reason in record.silenced.items():
+        yield from (("silenced", name), ("silenced", reason))
+
+
+def health(records: Sequence[Record], findings: pd.DataFrame) -> pd.DataFrame:
+    """How each record stands, kind by kind: the number of findings that are not silenced.
+
+    Args:
+        records: of the register.
+        findings: of `check_register`, `check_data`, or both together (``pandas.concat``).
+
+    Returns:
+        One row a record, with its id as the index: ``name``, one column for each kind of check, and ``in all``.
+    """
+    kinds = list(dict.fromkeys(check.kind for check in CHECKS.values()))
+    open_ones = findings[findings["silenced"] == ""]
+    counts = pd.crosstab(open_ones["record"], open_ones["kind"]).reindex(
+        index=[record.id for record in records], columns=kinds, fill_value=0
+    )
+    counts["in all"] = counts.sum(axis=1)
+    counts.insert(0, "name", [record.name for record in records])
+    return counts.rename_axis(index="id", columns=None)
+
+
+# ------------------------------------------------------------------------------------------------- against the data
+
+
+def visible_segments(customers: pd.DataFrame) -> pd.Series:
+    """The segments that Kittiwake can see without any model: homes, offices and cafes.
+
+    Args:
+        customers: the table ``customers``, with ``customer_id``, ``account`` and ``plan``.
+
+    Returns:
+        The segment's name, with the customer's number as the index: private accounts are ``homes``, firms with a
+        delivery contract ``offices``, and other firms ``cafes``.
+    """
+    private, contract = customers["account"] == "private", customers["plan"] == "contract"
+    names = pd.Series("cafes", index=customers["customer_id"], name="segment", dtype="str")
+    names[private.to_numpy()] = "homes"
+    names[(~private & contract).to_numpy()] = "offices"
+    return names
+
+
+class Evidence(NamedTuple):
+    """What the contact log says about the segments.
+
+    Attributes:
+        table: one row a segment and measure: ``segment``, ``measure`` (of `MEASURES`), ``share``, ``lower``, ``upper``
+            (95 %, Wilson) and ``cases``.
+        pauses: the median number of days since a person last spoke with a customer who can have been spoken with, by
+            segment; never spoken with counts from the first contact in the log.
+        segments: the number of customers by segment.
+    """
+
+    table: pd.DataFrame
+    pauses: Mapping[str, float]
+    segments: Mapping[str, int]
+
+    def get(self, segments: Iterable[str], measure: str) -> Interval:
+        """The share over several segments together.
+
+        Args:
+            segments: their names; those that the data do not know are left out.
+            measure: one of `MEASURES`.
+        """
+        rows = self.table[self.table["segment"].isin(list(segments)) & (self.table["measure"] == measure)]
+        return wilson(round(float((rows["share"] * rows["cases"]).sum())), int(rows["cases"].sum()))
+
+
+def evidence(
+    contacts: pd.DataFrame,
+    members: pd.Series,
+    customers: pd.DataFrame | None = None,
+    *,
+    since: datetime.date | pd.Timestamp | None = None,
+) -> Evidence:
+    """Count what the contact log says about each segment.
+
+    Shares of handlers and of matters resolved rest on contacts that the *customer* began: what the company begins says
+    what it plans, not what a customer meets. A matter (``issue_id``) counts as resolved if its last contact in the log
+    is recorded as resolved; every earlier contact on it was not the end of it, whatever was recorded then.
+
+    Args:
+        contacts: the table ``contacts``.
+        members: the segment of each customer, with ``customer_id`` as the index, see `visible_segments`.
+        customers: the table ``customers``, for named account owners; without it ``owner_share`` has no cases.
+        since: only contacts from this day on; all by default.
+
+    Returns:
+        An `Evidence`.
+
+    Raises:
+        ValueError: if a column is missing or a customer has two segments; the message says which.
+    """
+    needed = ("customer_id", "started_at", "handled_by", "initiated_by", "issue_id", "resolved", "csat")
+    lacking = [name for name in needed if name not in contacts.columns]
+    if lacking:
+        raise ValueError(f"the contact log lacks the column {lacking[0]!r}; needed are {', '.join(needed)}")
+    if not members.index.is_unique:
+        twice = members.index[members.index.duplicated()][0]
+        raise ValueError(f"customer {twice} is in two segments; members must name each customer once")
+    log = contacts.assign(segment=contacts["customer_id"].map(members.astype(object)))
+    log = log[log["segment"].notna()]
+    end = log["started_at"].max()
+    if since is not None:
+        log = log[log["started_at"] >= pd.Timestamp(since)]
+    begun = log[log["initiated_by"] == "customer"]
+    last = (
+        begun[begun["issue_id"].notna()]
+        .sort_values("started_at", kind="stable")
+        .drop_duplicates("issue_id", keep="last")
+    )
+    answered = log[log["csat"].notna()]
+    sizes = {str(name): int(count) for name, count in members.value_counts(sort=False).sort_index().items()}
+    owned: Any = None
+    if customers is not None and "account_owner" in customers.columns:
+        owned = customers.set_index("customer_id")["account_owner"].notna()
+    rows, pauses = [], {}
+    for name in sizes:
+        own = begun.loc[begun["segment"] == name, "handled_by"].astype(str)
+        counts = {f"{handler}_share": ((own == handler).sum(), len(own)) for handler in HANDLED_BY}
+        solved = last.loc[last["segment"] == name, "resolved"]
+        counts["resolved_share"] = (int(solved.astype(bool).sum()), len(solved))
+        scores = answered.loc[answered["segment"] == name, "csat"]
+        counts["satisfied_share"] = (int((scores >= 4).sum()), len(scores))
+        people = members.index[members == name]
+        known = owned.reindex(people).fillna(False) if owned is not None else pd.Series(dtype=bool)
+        counts["owner_share"] = (int(known.sum()), len(known))
+        rows += [(name, measure, *wilson(k, n)) for measure, (k, n) in counts.items()]
+        pauses[name] = _pause(log[log["segment"] == name], end)
+    table = pd.DataFrame(rows, columns=["segment", "measure", "share", "lower", "upper", "cases"])
+    return Evidence(table, pauses, sizes)
+
+
+def _pause(log: pd.DataFrame, end: Any) -> float:
+    """Median days since a person last spoke with a customer of this part of the log."""
+    spoken = log[log["handled_by"] == "human"].groupby("customer_id")["started_at"].max()
+    first = log.groupby("customer_id")["started_at"].min()
+    days = (end - spoken.reindex(first.index).fillna(first)).dt.total_seconds() / 86400
+    return float(days.median()) if len(days) else math.nan
+
+
+def targets(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
+    """Whether each metric that the contact log can judge meets its target.
+
+    Args:
+        records: of the register.
+        found: from `evidence`.
+
+    Returns:
+        One row a metric that names a ``measure``: ``record``, ``metric``, ``current`` (as the record says), ``target``,
+        ``share`` (as the log says), ``lower``, ``upper``, ``cases``, and ``verdict``: ``met`` if all of the interval is
+        on the good side of the target, ``missed`` if all of it is on the other, else ``cannot tell``.
+    """
+    rows = []
+    for record in records:
+        for metric in record.metrics:
+            if not metric.measure or metric.target is None:
+                continue
+            seen = found.get(record.segments, metric.measure)
+            rows.append(
+                (
+                    record.id,
+                    metric.name,
+                    metric.current,
+                    metric.target,
+                    *seen,
+                    verdict(seen, metric.target, metric.better),
+                )
+            )
+    columns = ["record", "metric", "current", "target", "share", "lower", "upper", "cases", "verdict"]
+    return pd.DataFrame(rows, columns=columns).astype({"current": float, "target": float, "share": float})
+
+
+def verdict(seen: Interval, target: float, better: str = "higher") -> str:
+    """Whether a share meets a target: ``met``, ``missed``, or ``cannot tell`` while the interval holds the target.
+
+    Args:
+        seen: the share with its interval.
+        target: as a share from 0 to 1.
+        better: ``higher`` or ``lower``.
+
+    Example:
+        >>> verdict(wilson(70, 100), 0.9), verdict(wilson(7, 10), 0.8), verdict(wilson(7, 100), 0.2, "lower")
+        ('missed', 'cannot tell', 'met')
+    """
+    if better == "higher":
+        return "met" if seen.lower >= target else "missed" if seen.upper < target else "cannot tell"
+    return "met" if seen.upper <= target else "missed" if seen.lower > target else "cannot tell"
+
+
+def check_data(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
+    """Hold the records against the contact log.
+
+    Drafts, plans and retired records are not held against it: they do not say that something exists.
+
+    Args:
+        records: of the register.
+        found: from `evidence`.
+
+    Returns:
+        One row a finding, as `check_register` gives them.
+    """
+    return _table([record for record in records if record.status in ("active", "paused")], (lambda r: _seen(r, found),))
+
+
+def _seen(record: Record, found: Evidence) -> Iterator[tuple[str, str]]:
+    known = [name for name in record.segments if name in found.segments]
+    unknown = [name for name in record.segments if name not in found.segments]
+    if unknown:
+        yield (
+            "segment_not_in_data",
+            f"The data know no segment {', '.join(unknown)}; they know {', '.join(found.segments)}.",
+        )
+    if not known:
+        return
+    cases = found.get(known, "human_share").cases
+    if cases < FEW_CONTACTS:
+        yield "few_contacts", f"The log has {cases} contacts that these customers began: too few to judge by."
+    else:
+        yield from _type_in_log(record, known, found)
+    if record.established_type == "dedicated_personal_assistance":
+        named = found.get(known, "owner_share")
+        if named.cases and named.upper < 0.5:
+            yield "no_named_person", f"Dedicated, but only {named} of the customers have a named person."
+    promised = FREQUENCIES.get(record.frequency, math.inf)
+    pause = max((found.pauses[name] for name in known if not math.isnan(found.pauses[name])), default=0.0)
+    personal = HANDLER_OF.get(record.established_type) == "human"
+    if personal and math.isfinite(promised) and pause > 2 * promised:
+        yield (
+            "seldom_spoken_with",
+            f"Promised {record.frequency}; half of the customers have not spoken with a person for {pause:,.0f} days.",
+        )
+    for metric in record.metrics:
+        if not metric.measure:
+            continue
+        seen = found.get(known, metric.measure)
+        if metric.target is not None and seen.cases and verdict(seen, metric.target, metric.better) == "missed":
+            yield "target_missed", f"{metric.name}: the target is {metric.target:.0%}, the data say {seen}."
+        if metric.current is not None and seen.cases and not seen.lower <= metric.current <= seen.upper:
+            yield "current_is_off", f"{metric.name}: the record says {metric.current:.0%}, the data say {seen}."
+
+
+def _type_in_log(record: Record, known: Sequence[str], found: Evidence) -> Iterator[tuple[str, str]]:
+    handler = HANDLER_OF.get(record.established_type)
+    if handler is None:
+        return
+    shares = {name: found.get(known, f"{name}_share") for name in HANDLED_BY}
+    most = max(shares, key=lambda name: shares[name].share)
+    if most != handler and shares[most].lower > shares[handler].upper:
+        yield (
+            "not_in_the_log",
+            f"The record says {label(record.established_type)}; in the log {HANDLER_NAMES[most]} dealt with "
+            f"{shares[most]}, and {HANDLER_NAMES[handler]} with {shares[handler].share:.0%}.",
+        )
+
+
+def plot_evidence(records: Sequence[Record], found: Evidence) -> figures.Figure:
+    """Draw who really deals with each record's customers, with the handler that the record claims marked.
+
+    Args:
+        records: of the register; those whose segments the data know are drawn.
+        found: from `evidence`.
+
+    Returns:
+        A figure with one bar a record, in four parts.
+
+    Raises:
+        ValueError: if the data know no segment of any record.
+    """
+    rows = []
+    for record in records:
+        known = [name for name in record.segments if name in found.segments]
+        shares = {name: found.get(known, f"{name}_share") for name in HANDLED_BY}
+        if known and shares["human"].cases:
+            rows.append((record, shares))
+    if not rows:
+        raise ValueError("the data know none of the register's segments: name them alike")
+    fig, (ax,) = figures.new(size=(8.6, 1.6 + 0.55 * len(rows)))
+    said, off = [], 0
+    for y, (record, shares) in enumerate(rows):
+        left, claimed = 0.0, HANDLER_OF.get(record.established_type)
+        for i, name in enumerate(HANDLED_BY):
+            width = shares[name].share
+            ax.barh(y, width, left=left, height=0.6, label=HANDLER_NAMES[name] if y == 0 else None, **figures.bar(i))
+            if name == claimed and width > 0.02:
+                ax.plot(left + width / 2, y, marker="*", markersize=15, color="white", markeredgecolor=figures.INK)
+            left += width
+        off += any(True for _ in _type_in_log(record, [n for n in record.segments if n in found.segments], found))
+        parts = ", ".join(f"{HANDLER_NAMES[name]} {share.share:.0%}" for name, share in shares.items())
+        said.append(f"{record.id} says {label(record.established_type) or 'nothing'}: {parts}")
+    ax.set_yticks(
+        range(len(rows)), [f"{record.id}: {label(record.established_type) or 'not said'}" for record, _ in rows]
+    )
+    ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel="share of the contacts that these customers began")
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    figures.legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
+    title = f"{off} of {len(rows)} records claim another relationship than the log shows"
+    return figures.finish(
+        fig, title=title, alt=f"Bars of who dealt with contacts; a star marks the claim. {'. '.join(said)}."
+    )
+
+
+def coverage(records: Iterable[Record]) -> float:
+    """The share of the ten related components that are linked, over all records: how *full* a register is.
+
+    Example:
+        >>> coverage([Record("R1", "Advice", segments=("homes",))])
+        0.1
+    """
+    found = [bool(entries) for record in records for entries in linked(record).values()]
+    return sum(found) / len(found) if found else 0.0

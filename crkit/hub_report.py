@@ -1,0 +1,392 @@
+"""The Hub as a page to hand in: HTML that opens without a network, and PDF.
+
+Nothing of the reader's text can act in the page: it is escaped, and the page forbids scripts and everything from
+elsewhere. The PDF is drawn with Matplotlib; where no installed font has a character, a box stands in its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import html
+import io
+import logging
+import textwrap
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from crkit import _files, figures, hub_file
+from crkit.hub_checks import CHECKS, Evidence, check_data, check_register, coverage, health, plot_evidence, targets
+from crkit.hub_register import COMPONENTS, SECTION, Record, as_mapping, label, linked, load_records, plot_links
+
+STYLE = """
+body{font:16px/1.5 system-ui,sans-serif;color:#333;max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{margin-bottom:0}h2{margin-top:2.2rem;border-bottom:2px solid #0072B2}h3{margin-top:1.8rem}
+table{border-collapse:collapse;width:100%;margin:.6rem 0}
+th,td{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+th{background:#f0f0f0}img{max-width:100%}.gap{color:#a33f00;font-weight:bold}
+.quiet{color:#666}@media print{h3,table,img{break-inside:avoid}}
+"""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+PAGE_SIZE = {"A4": (8.27, 11.69), "Letter": (8.5, 11.0)}
+
+
+class Report(NamedTuple):
+    """The files that `write_report` made, and what they say first.
+
+    Attributes:
+        page: the HTML page.
+        pdf: the PDF.
+        summary: three sentences for who reads no further.
+    """
+
+    page: Path
+    pdf: Path
+    summary: tuple[str, ...]
+
+
+def write_report(
+    hub: str | Path,
+    out: str | Path,
+    *,
+    today: datetime.date,
+    evidence: Evidence | None = None,
+    about: str = "",
+    paper: str = "A4",
+) -> Report:
+    """Write the Hub as ``hub_report.html`` and ``hub_report.pdf``.
+
+    Args:
+        hub: the reader's Hub file.
+        out: the folder to write into; it is made.
+        today: the day of the report, which reviews are compared with.
+        evidence: what the contact log says, from `crkit.hub_checks.evidence`; without it the report says that the
+            records were not held against data.
+        about: one line that says which data these are.
+        paper: ``A4`` or ``Letter``.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        ValueError: if the Hub cannot be read, or holds nothing.
+    """
+    if paper not in PAGE_SIZE:
+        raise ValueError(f"paper is {paper!r}; allowed: {', '.join(PAGE_SIZE)}")
+    sections, register = hub_file.read(hub), load_records(hub)
+    if not sections:
+        raise ValueError(f"{Path(hub).name} holds nothing yet: fill it in the notebooks, or name another Hub file")
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    content = _Content(register.records, sections, today, evidence, about)
+    page, pdf = folder / "hub_report.html", folder / "hub_report.pdf"
+    _files.write_text(page, content.page())
+    _files.write_bytes(pdf, content.pdf(PAGE_SIZE[paper]))
+    return Report(page, pdf, content.summary)
+
+
+class _Content:
+    def __init__(
+        self,
+        records: Sequence[Record],
+        sections: Mapping[str, Any],
+        today: datetime.date,
+        found: Evidence | None,
+        about: str,
+    ) -> None:
+        self.records, self.today, self.found, self.about = records, today, found, about
+        self.sections = {name: value for name, value in sections.items() if name != SECTION}
+        parts = [check_register(records, today=today)] + ([check_data(records, found)] if found else [])
+        self.findings = pd.concat(parts, ignore_index=True)
+        self.targets = targets(records, found) if found else pd.DataFrame()
+        self.summary = self._summary()
+
+    def _summary(self) -> tuple[str, ...]:
+        active = sum(record.status == "active" for record in self.records)
+        open_ones = self.findings[self.findings["silenced"] == ""]
+        clean = [r.id for r in self.records if r.id not in set(open_ones["record"])]
+        said = [
+            f"{len(self.records)} relationships are in the register, {active} of them active; "
+            f"{coverage(self.records):.0%} of their links to the business model are made.",
+            f"{len(open_ones)} findings are open, {len(self.findings) - len(open_ones)} are silenced with a reason; "
+            f"{len(clean)} records are without a finding.",
+        ]
+        if self.found is None:
+            return (*said, "The records were not held against data: what they claim to exist is not proven.")
+        counts = self.targets["verdict"].value_counts()
+        number = {name: int(counts.get(name, 0)) for name in ("met", "missed", "cannot tell")}
+        off = int((open_ones["check"] == "not_in_the_log").sum())
+        return (
+            *said,
+            f"Against the contact log, {off} records claim another relationship than customers get; of "
+            f"{len(self.targets)} targets {number['met']} are met, {number['missed']} missed, and "
+            f"{number['cannot tell']} cannot be told yet.",
+        )
+
+    def pictures(self) -> list[figures.Figure]:
+        drawn = [plot_links(self.records)] if self.records else []
+        known = self.found is not None and any(set(r.segments) & set(self.found.segments) for r in self.records)
+        if known and self.found is not None:
+            drawn.append(plot_evidence(self.records, self.found))
+        return drawn
+
+    # ------------------------------------------------------------------------------------------------------- html
+
+    def page(self) -> str:
+        parts = [
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
+            '<meta name="viewport" content="width=device-width,initial-scale=1">',
+            f"<title>Customer Relationship Hub</title><style>{STYLE}</style></head><body>",
+            f'<h1>Customer Relationship Hub</h1><p class="quiet">{_esc(self._dated())}</p>',
+            "<ul>" + "".join(f"<li>{_esc(sentence)}</li>" for sentence in self.summary) + "</ul>",
+        ]
+        for figure in self.pictures():
+            data = base64.b64encode(figure.png()).decode()
+            parts.append(f'<p><img src="data:image/png;base64,{data}" alt="{_esc(figure.alt)}"></p>')
+        if self.records:
+            table = health(self.records, self.findings).reset_index()
+            parts += ["<h2>How each relationship stands</h2><p>Open findings, by kind.</p>", _html_table(table)]
+        if len(self.targets):
+            parts += ["<h2>Targets, held against the contact log</h2>", _html_table(self._target_rows())]
+        for record in self.records:
+            parts += [
+                f"<h3>{_esc(f'{record.id}: {record.name}')}</h3>",
+                _html_table(pd.DataFrame(self._fields(record))),
+            ]
+            parts.append("<ul>" + "".join(f"<li>{_esc(line)}</li>" for line in self._findings_of(record)) + "</ul>")
+        for name, value in self.sections.items():
+            parts += [f"<h2>{_esc(str(name))}</h2>", _html_value(value)]
+        return "\n".join([*parts, "</body></html>\n"])
+
+    def _dated(self) -> str:
+        return f"As of {self.today:%d %B %Y}. {self.about}".strip()
+
+    def _target_rows(self) -> pd.DataFrame:
+        rows = self.targets
+        share = [
+            f"{s:.0%} ({lo:.0%} to {up:.0%}, {n:,} cases)" if n else "no cases"
+            for s, lo, up, n in zip(rows["share"], rows["lower"], rows["upper"], rows["cases"], strict=True)
+        ]
+        return pd.DataFrame(
+            {
+                "record": rows["record"],
+                "metric": rows["metric"],
+                "target": [f"{target:.0%}" for target in rows["target"]],
+                "the log says": share,
+                "verdict": rows["verdict"],
+            }
+        )
+
+    def _fields(self, record: Record) -> list[dict[str, str]]:
+        plain = as_mapping(record)
+        rows = []
+        for name, value in plain.items():
+            if name in ("id", "name", "silenced"):
+                continue
+            rows.append({"field": COMPONENTS.get(name, label(str(name))), "value": _said(name, value)})
+        missing = [COMPONENTS[name] for name, entries in linked(record).items() if not entries]
+        if missing:
+            rows.append({"field": "links missing", "value": ", ".join(missing)})
+        return rows
+
+    def _findings_of(self, record: Record) -> list[str]:
+        own = self.findings[self.findings["record"] == record.id]
+        lines = []
+        for kind, check, says, reason in own[["kind", "check", "says", "silenced"]].itertuples(index=False):
+            lines.append(f"{kind}: {says}" + (f" Silenced ({check}): {reason}" if reason else ""))
+        unknown = [name for name in record.silenced if name not in CHECKS]
+        lines += [f"text: silenced names {name!r}, which is no check" for name in unknown]
+        return lines or ["No findings."]
+
+    # -------------------------------------------------------------------------------------------------------- pdf
+
+    def pdf(self, size: tuple[float, float]) -> bytes:
+        lines: list[tuple[str, str]] = [("h1", "Customer Relationship Hub"), ("quiet", self._dated())]
+        lines += [("item", sentence) for sentence in self.summary]
+        pages = _Pages(size)
+        pages.text(lines)
+        for figure in self.pictures():
+            pages.picture(figure)
+        for record in self.records:
+            block = [("h2", f"{record.id}: {record.name}")]
+            block += [("field", f"{row['field']}: {row['value']}") for row in self._fields(record)]
+            block += [("item", line) for line in self._findings_of(record)]
+            pages.text(block)
+        if len(self.targets):
+            rows = self._target_rows().itertuples(index=False)
+            pages.text([("h2", "Targets"), *(("item", f"{r}, {m}: target {t}; {s}: {v}") for r, m, t, s, v in rows)])
+        for name, value in self.sections.items():
+            text = hub_file.dump({str(name): value}).splitlines()
+            pages.text([("h2", str(name)), *(("code", line) for line in text[1:] or text)])
+        return pages.close()
+
+
+def _said(name: str, value: Any) -> str:
+    if name == "metrics":
+        said = []
+        for one in value:
+            stands = [f"{part} {one[part]:g}" for part in ("current", "target") if part in one]
+            said.append(" ".join([f"{one['name']}:", ", ".join(stands), str(one.get("unit", ""))]).strip())
+        return "; ".join(said)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:,.0f}" if value == int(value) else f"{value:,}"
+    return label(value) if name.endswith("_type") else str(value)
+
+
+def _esc(text: str) -> str:
+    return html.escape(text, quote=True)
+
+
+def _html_table(table: pd.DataFrame) -> str:
+    head = "".join(f'<th scope="col">{_esc(str(name))}</th>' for name in table.columns)
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{' class=gap' if 'missing' in str(row[0]) or value == 'missed' else ''}>"
+            + _esc(str(value)).replace("\n", "<br>")
+            + "</td>"
+            for value in row
+        )
+        + "</tr>"
+        for row in table.itertuples(index=False, name=None)
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _html_value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        items = "".join(f"<li>{_esc(str(name))}: {_html_value(inner)}</li>" for name, inner in value.items())
+        return f"<ul>{items}</ul>"
+    if isinstance(value, list):
+        return "<ul>" + "".join(f"<li>{_html_value(inner)}</li>" for inner in value) + "</ul>"
+    return _esc("" if value is None else str(value)).replace("\n", "<br>")
+
+
+LOOK = {  # size in points, characters a line at the width of A4, indent in inches, weight
+    "h1": (20, 46, 0.0, "bold"),
+    "h2": (13, 72, 0.0, "bold"),
+    "quiet": (9.5, 100, 0.0, "normal"),
+    "field": (9.5, 98, 0.0, "normal"),
+    "item": (9.5, 96, 0.0, "normal"),
+    "code": (8.5, 106, 0.0, "normal"),
+}
+MARGIN = 0.8
+
+
+class _Pages:
+    """Text and pictures from top to bottom, on as many pages as it takes; nothing is cut."""
+
+    def __init__(self, size: tuple[float, float]) -> None:
+        from matplotlib.backends.backend_pdf import PdfPages
+
+        self.size, self.y = size, 0.0
+        self.figure: Any = None
+        self.buffer = io.BytesIO()
+        dates = {"CreationDate": None, "ModDate": None}
+        self.book: Any = PdfPages(
+            self.buffer, metadata={"Title": "Customer Relationship Hub", "Creator": "crkit", **dates}
+        )
+        self.families = _font_families()
+
+    def text(self, lines: Sequence[tuple[str, str]]) -> None:
+        for kind, text in lines:
+            points, width, indent, weight = LOOK[kind]
+            wide = max(8, int(width * (self.size[0] - 2 * MARGIN) / 6.67))
+            room = 72 * (self.size[0] - 2 * MARGIN - indent) - 14  # points; the mark before an item takes up to 14
+            for number, line in enumerate(_wrapped(text, wide, room / points, weight)):
+                height = points * 1.45 / 72 + (0.16 if kind == "h2" and number == 0 else 0)
+                if self.figure is None or self.y - height < MARGIN or (kind == "h2" and self.y < 2 * MARGIN):
+                    self._turn()
+                self.y -= height
+                mark = {"item": "•  ", "field": ""}.get(kind, "") if number == 0 else "    " if kind == "item" else ""
+                self.figure.text(
+                    (MARGIN + indent) / self.size[0],
+                    self.y / self.size[1],
+                    mark + line,
+                    fontsize=points,
+                    fontweight=weight,
+                    family=["DejaVu Sans Mono", *self.families] if kind == "code" else self.families,
+                    color=figures.GREY if kind == "quiet" else figures.INK,
+                    parse_math=False,
+                )
+        self.y -= 0.12
+
+    def picture(self, drawn: figures.Figure) -> None:
+        from PIL import Image
+
+        image = Image.open(io.BytesIO(drawn.png()))
+        width = self.size[0] - 2 * MARGIN
+        height = min(width * image.height / image.width, self.size[1] - 2 * MARGIN)
+        if self.figure is None or self.y - height < MARGIN:
+            self._turn()
+        self.y -= height
+        box = (MARGIN / self.size[0], self.y / self.size[1], width / self.size[0], height / self.size[1])
+        ax = self.figure.add_axes(box)
+        ax.set_axis_off()
+        ax.imshow(image)
+        self.y -= 0.15
+
+    def _turn(self) -> None:
+        from matplotlib.figure import Figure
+
+        self._save()
+        self.figure = Figure(figsize=self.size)
+        self.y = self.size[1] - MARGIN
+
+    def _save(self) -> None:
+        if self.figure is None:
+            return
+        logger = logging.getLogger("fontTools")
+        level = logger.level
+        logger.setLevel(logging.ERROR)
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands in its place
+                self.book.savefig(self.figure, dpi=200)
+        finally:
+            logger.setLevel(level)
+
+    def close(self) -> bytes:
+        self._save()
+        self.book.close()
+        return self.buffer.getvalue()
+
+
+def _wrapped(text: str, width: int, room: float, weight: str) -> list[str]:
+    """Lines of at most ``width`` characters that are no wider than ``room``, in units of the font's size."""
+    lines = []
+    for line in text.split("\n"):
+        indent = " " * (len(line) - len(line.lstrip(" ")))
+        wide = sum(ord(character) > 0x2E7F for character in line) > len(line) / 3  # Chinese and the like: twice as wide
+        most = width // 2 if wide else width
+        parts = textwrap.wrap(line, most, subsequent_indent=indent)
+        while most > 8 and any(_width(part, weight) > room for part in parts):
+            most = int(most * 0.9)
+            parts = textwrap.wrap(line, most, subsequent_indent=indent)
+        lines += parts or [""]
+    return lines
+
+
+def _width(text: str, weight: str) -> float:
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    known = "".join(character if ord(character) < 0x2E7F else "m" for character in text)
+    font = FontProperties(family="DejaVu Sans", weight=weight, size=10)
+    return float(text_to_path.get_text_width_height_descent(known, font, ismath=False)[0]) / 10
+
+
+def _font_families() -> list[str]:
+    """DejaVu Sans, which comes with Matplotlib, and after it what is installed for other scripts."""
+    from matplotlib.font_manager import fontManager
+
+    wanted = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Noto Naskh Arabic", "Noto Emoji", "Symbola")
+    installed = {font.name for font in fontManager.ttflist}
+    return ["DejaVu Sans", *(name for name in wanted if name in installed)]

@@ -1,0 +1,160 @@
+"""The report and the form: what a reader sees of the Hub, and what they can do to it."""
+
+import dataclasses
+import datetime
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from crkit import cli, datasets, hub, hub_editor, hub_report
+
+TODAY = datetime.date(2026, 1, 1)
+EVIL = '<script>alert(1)</script>" onerror="x'
+
+
+@pytest.fixture(scope="module")
+def found():
+    source = datasets.open_source(tables=("contacts", "customers"))
+    return hub.evidence(source["contacts"], hub.visible_segments(source["customers"]), source["customers"])
+
+
+@pytest.fixture
+def path(tmp_path):
+    hub.update(tmp_path / "hub.yaml", "segments", {"Größe": ["漢字", "☕", "العربية"], EVIL: EVIL})
+    hub.save_records(
+        tmp_path / "hub.yaml", [*hub.draft(TODAY), hub.Record("R9", EVIL, segments=(EVIL,), owner="$x$ \\frac")]
+    )
+    return tmp_path / "hub.yaml"
+
+
+def test_the_page_opens_without_a_network_and_nothing_in_it_acts(path, tmp_path, found):
+    done = hub_report.write_report(path, tmp_path / "out", today=TODAY, evidence=found, about="Kittiwake")
+    page = done.page.read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "onerror=&quot;" in page
+    assert not re.search(r"<(?:link|iframe|object|form)\b|\bsrc=\"(?!data:)|\bhref=|@import|url\(", page)
+    assert "default-src 'none'" in page
+    assert page.count("<img") == page.count('alt="') == 2
+    for said in (*done.summary, "Your own account manager", "links missing", "漢字", "the target is 90%"):
+        assert said in page
+    assert "4 relationships are in the register, 3 of them active" in done.summary[0]
+    again = hub_report.write_report(path, tmp_path / "two", today=TODAY, evidence=found, about="Kittiwake")
+    assert again.page.read_bytes() == done.page.read_bytes()
+    assert again.pdf.read_bytes() == done.pdf.read_bytes()
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_poppler_opens_the_pdf_and_finds_every_record_in_it(path, tmp_path, found, paper):
+    done = hub_report.write_report(path, tmp_path / "out", today=TODAY, evidence=found, paper=paper)
+    for program in ("pdftotext", "pdfinfo"):
+        assert shutil.which(program), f"this test needs {program}: apt-get install poppler-utils"
+    text = subprocess.run(["pdftotext", "-layout", done.pdf, "-"], capture_output=True, text=True, check=True).stdout
+    for record in hub.load_records(path).records:
+        assert f"{record.id}: {record.name.split()[0]}" in text
+    for said in ("Targets", "Größe", "$x$ \\frac", "Nobody", "review was due on 2025-11-22"):
+        assert said in " ".join(text.split())
+    info = subprocess.run(["pdfinfo", done.pdf], capture_output=True, text=True, check=True).stdout
+    assert re.search({"A4": r"Page size:\s+595\.\d+ x 841\.\d+", "Letter": r"Page size:\s+612 x 792"}[paper], info)
+
+
+def test_text_is_never_cut_in_the_pdf(tmp_path):
+    long = "word " * 900
+    hub.save_records(
+        tmp_path / "hub.yaml", [hub.Record("R1", "n", integration=long + "END", value_proposition="x" * 700)]
+    )
+    done = hub_report.write_report(tmp_path / "hub.yaml", tmp_path, today=TODAY)
+    assert "not held against data" in done.summary[2]
+    text = subprocess.run(["pdftotext", done.pdf, "-"], capture_output=True, text=True, check=True).stdout
+    assert text.count("word") == 900
+    assert "END" in text
+    assert text.count("x") >= 700
+
+
+def test_the_command_writes_the_report_and_refuses_with_a_sentence(path, tmp_path, capsys):
+    out = tmp_path / "report"
+    assert cli.main(["hub", "report", str(path), "--out", str(out), "--no-data", "--today", "2026-01-01"]) == 0
+    assert {file.name for file in out.iterdir()} == {"hub_report.html", "hub_report.pdf"}
+    assert "relationships are in the register" in capsys.readouterr().out
+    (tmp_path / "bad.yaml").write_text("a: [", encoding="utf-8")
+    (tmp_path / "empty.yaml").write_text("", encoding="utf-8")
+    for arguments, says in (
+        (["none.yaml"], "there is no Hub none.yaml"),
+        ([str(tmp_path / "bad.yaml"), "--no-data"], "not valid YAML"),
+        ([str(tmp_path / "empty.yaml"), "--no-data"], "holds nothing yet"),
+        ([str(path), "--today", "soon"], "soon"),
+        ([str(path), "--scenario", "helthy"], "helthy"),
+    ):
+        assert cli.main(["hub", "report", *arguments, "--out", str(out)]) == 2
+        assert says in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------------------------------ the form
+
+
+def test_the_form_shows_a_record_and_saves_it_unchanged(path):
+    before = hub.load_records(path).records
+    editor = hub_editor.edit(path, today=TODAY)
+    for record in before:
+        editor.open(record.id)
+        assert editor.record() == record
+        assert editor.save()
+    assert hub.load_records(path).records == before
+
+
+def test_the_form_checks_while_one_types_saves_undoes_and_removes(path, found):
+    editor = hub_editor.edit(path, today=TODAY, evidence=found)
+    editor.open("R2")
+    assert "several_owners" in editor._findings.value
+    assert "not_in_the_log" in editor._findings.value
+    editor.fields["owner"].value = "Mira Lind"
+    assert "several_owners" not in editor._findings.value
+    assert editor.save()
+    assert hub.load_records(path)["R2"].owner == "Mira Lind"
+    editor.undo()
+    assert hub.load_records(path)["R2"].owner == "the service team" == editor.fields["owner"].value
+    editor.redo()
+    assert editor.fields["owner"].value == "Mira Lind"
+    editor.remove()
+    assert "R2" not in [record.id for record in hub.load_records(path).records]
+    editor.undo()
+    assert hub.load_records(path)["R2"].owner == "Mira Lind"
+    editor.fields["cost_per_year"].value = "a lot"
+    assert "This cannot be saved yet" in editor._findings.value
+    assert not editor.save()
+    assert "cost_per_year is" in editor.message
+
+
+def test_the_form_makes_new_records_and_refuses_a_second_one_with_an_id(path):
+    editor = hub_editor.edit(path, today=TODAY)
+    editor.open(hub_editor.NEW)
+    assert editor.fields["id"].value == "R4"
+    editor.fields["name"].value = "New"
+    assert editor.save()
+    editor.open(hub_editor.NEW)
+    editor.fields["id"].value = "R4"
+    assert not editor.save()
+    assert "there is a record R4 already" in editor.message
+    assert hub.load_records(path)["R4"].name == "New"
+
+
+def test_the_form_shows_what_differs_instead_of_overwriting(path):
+    editor = hub_editor.edit(path, today=TODAY)
+    theirs = hub.load_records(path)
+    changed = dataclasses.replace(theirs["R1"], owner="Grace")
+    hub.save_records(path, hub.replace(theirs.records, changed), base=theirs)
+    editor.open("R1")
+    editor.fields["owner"].value = "Linus"
+    assert not editor.save()
+    assert "the file now says 'Grace', you have 'Linus'" in editor.message
+    assert hub.load_records(path)["R1"].owner == "Grace"
+
+
+def test_html_in_a_record_does_not_act_in_the_form(path):
+    editor = hub_editor.edit(path, today=TODAY)
+    editor.open("R9")
+    editor.save()
+    shown = [editor._findings.value, editor._said.value, editor._repr_mimebundle_()["text/html"]]
+    assert not any("<script" in text for text in shown)
+    assert "html_in_text" in shown[0]
