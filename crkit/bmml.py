@@ -2,7 +2,8 @@
 
 BMML (https://github.com/hiasinho/bmml, version 2.0) holds the nine blocks of a canvas as lists of entries with an id, a
 name and links to other entries; its schema admits no other fields. What the kit knows beyond that, such as a
-relationship's type, goes to a sidecar beside the file: ``shop.bmml`` has ``shop.crkit.yaml``.
+relationship's type or its record in the register, goes to a sidecar beside the file: ``shop.bmml`` has
+``shop.crkit.yaml``.
 
 A file is refused, never repaired, when it is too long, not YAML, uses aliases or tags, or breaks the schema. YAML is
 read as BMML's own programs do, by the rules of YAML 1.2: ``no`` and ``2024-01-15`` are text.
@@ -20,7 +21,7 @@ import yaml
 from crkit import _files
 
 VERSION = "2.0"
-LONGEST_FILE = 300_000  # bytes; a full canvas takes about 10,000
+LONGEST_FILE = 2_000_000  # bytes; a full canvas takes about 10,000, a register of a thousand records about a million
 STAGES = {
     "explore": ("ideation", "discovery", "validation", "acceleration", "transfer"),
     "exploit": ("improve", "grow", "sustain", "retire", "transfer"),
@@ -88,20 +89,25 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+class _Dumper(yaml.SafeDumper):
+    """Also quotes the text that would be no text by the rules of YAML 1.2, such as 1e5 and 08."""
+
+
 for _tag, _pattern, _first in (
     ("null", r"~|null|Null|NULL|", "~nN"),
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})$"), [*_first, ""])
+    for _rules in (_Loader, _Dumper):
+        _rules.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"(?:{_pattern})$"), [*_first, ""])
 
 
 def load_yaml(path: str | Path) -> Any:
     """Read one small YAML file that may come from anybody.
 
     Args:
-        path: the file, in UTF-8, of 300 kB at the most.
+        path: the file, in UTF-8, of 2 MB at the most.
 
     Returns:
         Mappings, lists and plain values. Text that looks like a date stays text.
@@ -115,8 +121,8 @@ def load_yaml(path: str | Path) -> Any:
     with path.open("rb") as file:
         raw = file.read(LONGEST_FILE + 1)
     if len(raw) > LONGEST_FILE:
-        limit = f"{LONGEST_FILE // 1000} kB"
-        raise ValueError(f"{path.name} is longer than {limit}, which no canvas needs: it was not read")
+        limit = f"{LONGEST_FILE / 1e6:.0f} MB"
+        raise ValueError(f"{path.name} is longer than {limit}, which no business model needs: it was not read")
     try:
         return yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)
     except UnicodeDecodeError:
@@ -349,7 +355,7 @@ def write_sidecar(path: str | Path, values: Mapping[str, Any]) -> None:
 
 
 def _dump(values: Mapping[str, Any]) -> str:
-    return str(yaml.safe_dump(_plain(values), sort_keys=False, allow_unicode=True, width=100))
+    return str(yaml.dump(_plain(values), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
 def _plain(value: Any) -> Any:

@@ -381,7 +381,7 @@ def _in_short(result: FileRead) -> str:
 def _hub(options: argparse.Namespace) -> int:
     import datetime
 
-    from crkit import datasets, hub, hub_report
+    from crkit import datasets, hub, hub_report, relationships
 
     if not Path(options.file).is_file():
         raise _RefusedError(f"there is no Hub {options.file}: the notebooks make it, beside themselves")
@@ -396,7 +396,7 @@ def _hub(options: argparse.Namespace) -> int:
                 tables=("contacts", "customers"),
             )
             contacts, customers = source["contacts"], source["customers"]
-            evidence = hub.evidence(contacts, hub.visible_segments(customers), customers)
+            evidence = hub.evidence(contacts, relationships.visible_segments(customers), customers)
             about = f"Held against {source.description}."
             today = today or contacts["started_at"].max().date()
         done = hub_report.write_report(

@@ -73,7 +73,7 @@ class Figure(_Figure):
             layout: where the panels stood in earlier drawings of such a figure, to keep them there if nothing is cut.
         """
         if not isinstance(self.canvas, _Canvas):
-            raise TypeError("this figure was not made by figures.new")
+            _Canvas(self)
         return _png((layout or Layout()).paint(self))
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:

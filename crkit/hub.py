@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from crkit.hub_checks import (
     CHECKS,
     Evidence,
-    Interval,
     check_data,
     check_register,
     coverage,
@@ -25,8 +24,6 @@ from crkit.hub_checks import (
     plot_evidence,
     targets,
     verdict,
-    visible_segments,
-    wilson,
 )
 from crkit.hub_example import draft
 from crkit.hub_exchange import read as import_records
@@ -73,7 +70,6 @@ __all__ = [
     "Difference",
     "Evidence",
     "HubBusyError",
-    "Interval",
     "Metric",
     "Record",
     "Register",
@@ -103,8 +99,6 @@ __all__ = [
     "undo",
     "update",
     "verdict",
-    "visible_segments",
-    "wilson",
 ]
 
 

@@ -17,6 +17,8 @@ import pandas as pd
 
 from crkit import figures
 from crkit.hub_register import FREQUENCIES, Record, label, linked
+from crkit.intervals import Share, share
+from crkit.relationships import segment_of
 
 FEW_CONTACTS = 30
 HANDLED_BY = ("self", "bot", "human", "community")
@@ -93,56 +95,6 @@ CHECKS: Mapping[str, Check] = {
     )
 }
 COLUMNS = ("record", "kind", "check", "says", "silenced")
-
-
-class Interval(NamedTuple):
-    """A share with its 95 % interval.
-
-    Attributes:
-        share: from 0 to 1; not a number without cases.
-        lower: of the interval.
-        upper: of the interval.
-        cases: how many it rests on.
-    """
-
-    share: float
-    lower: float
-    upper: float
-    cases: int
-
-    def __str__(self) -> str:
-        if not self.cases:
-            return "no cases"
-        return f"{self.share:.0%} ({self.lower:.0%} to {self.upper:.0%}, {self.cases:,} cases)"
-
-
-def wilson(successes: float, cases: float, z: float = 1.959964) -> Interval:
-    """A share with the interval of Wilson (1927), which holds for few cases and for shares near 0 and 1.
-
-    Args:
-        successes: how many of the cases.
-        cases: how many in all.
-        z: the normal quantile; 1.96 for 95 %.
-
-    Returns:
-        An `Interval`; from 0 to 1 without cases.
-
-    Raises:
-        ValueError: if there are more successes than cases, or fewer than none.
-
-    Example:
-        >>> print(wilson(7, 10))
-        70% (40% to 89%, 10 cases)
-    """
-    if not 0 <= successes <= cases:
-        raise ValueError(f"{successes} of {cases} is no share")
-    if cases == 0:
-        return Interval(math.nan, 0.0, 1.0, 0)
-    share = successes / cases
-    middle = (share + z * z / (2 * cases)) / (1 + z * z / cases)
-    half = z / (1 + z * z / cases) * math.sqrt(share * (1 - share) / cases + z * z / (4 * cases * cases))
-    lower, upper = max(0.0, middle - half), min(1.0, middle + half)
-    return Interval(share, lower if successes else 0.0, upper if successes < cases else 1.0, int(cases))
 
 
 # ---------------------------------------------------------------------------------------------- on the register alone
@@ -297,23 +249,6 @@ def health(records: Sequence[Record], findings: pd.DataFrame) -> pd.DataFrame:
 # ------------------------------------------------------------------------------------------------- against the data
 
 
-def visible_segments(customers: pd.DataFrame) -> pd.Series:
-    """The segments that Kittiwake can see without any model: homes, offices and cafes.
-
-    Args:
-        customers: the table ``customers``, with ``customer_id``, ``account`` and ``plan``.
-
-    Returns:
-        The segment's name, with the customer's number as the index: private accounts are ``homes``, firms with a
-        delivery contract ``offices``, and other firms ``cafes``.
-    """
-    private, contract = customers["account"] == "private", customers["plan"] == "contract"
-    names = pd.Series("cafes", index=customers["customer_id"], name="segment", dtype="str")
-    names[private.to_numpy()] = "homes"
-    names[(~private & contract).to_numpy()] = "offices"
-    return names
-
-
 class Evidence(NamedTuple):
     """What the contact log says about the segments.
 
@@ -329,7 +264,7 @@ class Evidence(NamedTuple):
     pauses: Mapping[str, float]
     segments: Mapping[str, int]
 
-    def get(self, segments: Iterable[str], measure: str) -> Interval:
+    def get(self, segments: Iterable[str], measure: str) -> Share:
         """The share over several segments together.
 
         Args:
@@ -337,12 +272,12 @@ class Evidence(NamedTuple):
             measure: one of `MEASURES`.
         """
         rows = self.table[self.table["segment"].isin(list(segments)) & (self.table["measure"] == measure)]
-        return wilson(round(float((rows["share"] * rows["cases"]).sum())), int(rows["cases"].sum()))
+        return share(round(float((rows["share"] * rows["cases"]).sum())), int(rows["cases"].sum()))
 
 
 def evidence(
     contacts: pd.DataFrame,
-    members: pd.Series,
+    segments: pd.DataFrame,
     customers: pd.DataFrame | None = None,
     *,
     since: datetime.date | pd.Timestamp | None = None,
@@ -355,7 +290,8 @@ def evidence(
 
     Args:
         contacts: the table ``contacts``.
-        members: the segment of each customer, with ``customer_id`` as the index, see `visible_segments`.
+        segments: one row a customer, with ``customer_id`` and ``segment``, such as
+            `crkit.relationships.visible_segments` gives.
         customers: the table ``customers``, for named account owners; without it ``owner_share`` has no cases.
         since: only contacts from this day on; all by default.
 
@@ -369,10 +305,8 @@ def evidence(
     lacking = [name for name in needed if name not in contacts.columns]
     if lacking:
         raise ValueError(f"the contact log lacks the column {lacking[0]!r}; needed are {', '.join(needed)}")
-    if not members.index.is_unique:
-        twice = members.index[members.index.duplicated()][0]
-        raise ValueError(f"customer {twice} is in two segments; members must name each customer once")
-    log = contacts.assign(segment=contacts["customer_id"].map(members.astype(object)))
+    members = segment_of(segments)
+    log = contacts.assign(segment=contacts["customer_id"].map(members))
     log = log[log["segment"].notna()]
     end = log["started_at"].max()
     if since is not None:
@@ -399,7 +333,7 @@ def evidence(
         people = members.index[members == name]
         known = owned.reindex(people).fillna(False) if owned is not None else pd.Series(dtype=bool)
         counts["owner_share"] = (int(known.sum()), len(known))
-        rows += [(name, measure, *wilson(k, n)) for measure, (k, n) in counts.items()]
+        rows += [(name, measure, *share(k, n)) for measure, (k, n) in counts.items()]
         pauses[name] = _pause(log[log["segment"] == name], end)
     table = pd.DataFrame(rows, columns=["segment", "measure", "share", "lower", "upper", "cases"])
     return Evidence(table, pauses, sizes)
@@ -445,7 +379,7 @@ def targets(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns).astype({"current": float, "target": float, "share": float})
 
 
-def verdict(seen: Interval, target: float, better: str = "higher") -> str:
+def verdict(seen: Share, target: float, better: str = "higher") -> str:
     """Whether a share meets a target: ``met``, ``missed``, or ``cannot tell`` while the interval holds the target.
 
     Args:
@@ -454,7 +388,7 @@ def verdict(seen: Interval, target: float, better: str = "higher") -> str:
         better: ``higher`` or ``lower``.
 
     Example:
-        >>> verdict(wilson(70, 100), 0.9), verdict(wilson(7, 10), 0.8), verdict(wilson(7, 100), 0.2, "lower")
+        >>> verdict(share(70, 100), 0.9), verdict(share(7, 10), 0.8), verdict(share(7, 100), 0.2, "lower")
         ('missed', 'cannot tell', 'met')
     """
     if better == "higher":
@@ -560,7 +494,7 @@ def plot_evidence(records: Sequence[Record], found: Evidence) -> figures.Figure:
                 ax.plot(left + width / 2, y, marker="*", markersize=15, color="white", markeredgecolor=figures.INK)
             left += width
         off += any(True for _ in _type_in_log(record, [n for n in record.segments if n in found.segments], found))
-        parts = ", ".join(f"{HANDLER_NAMES[name]} {share.share:.0%}" for name, share in shares.items())
+        parts = ", ".join(f"{HANDLER_NAMES[name]} {seen.share:.0%}" for name, seen in shares.items())
         said.append(f"{record.id} says {label(record.established_type) or 'nothing'}: {parts}")
     ax.set_yticks(
         range(len(rows)), [f"{record.id}: {label(record.established_type) or 'not said'}" for record, _ in rows]

@@ -3,14 +3,14 @@
 What is written here reads back as the same records. A text is never written so that a spreadsheet could take it for a
 formula, and a file that is read is not trusted: it may be too large, hold live formulas, or name an id twice.
 
-BMML is the open YAML format for business models of ``hiasinho/bmml``. Its schema allows a relationship an id, a name
-and its segments, and nothing else; so everything else stands in a second file, ``<name>.register.yaml``.
+BMML allows a relationship an id, a name and its segments, and nothing else; so everything else stands in the file
+beside it, see `crkit.bmml`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import dataclasses
 import datetime
 import io
 import json
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crkit import _files, hub_file
+from crkit import _files, bmml, hub_file
 from crkit.hub_register import (
     FIELDS,
     LISTS,
@@ -71,10 +71,8 @@ def write(path: str | Path, records: Iterable[Record], *, title: str = "Customer
     if kind == ".xlsx":
         _write_xlsx(path, records)
     elif kind == ".bmml":
-        main, beside = to_bmml(records, title=title)
-        _files.write_text(path, main)
-        _files.write_text(sidecar(path), beside)
-        return path, sidecar(path)
+        _write_bmml(path, records, title)
+        return path, bmml.sidecar(path)
     else:
         texts: dict[str, Callable[[], str]] = {
             ".csv": lambda: to_csv(records),
@@ -106,6 +104,8 @@ def read(path: str | Path) -> tuple[Record, ...]:
         raise ValueError(
             f"{path.name} has {size / 1e6:,.0f} MB; a register has {LARGEST_BYTES / 1e6:.0f} MB at the most"
         )
+    if kind == ".bmml":
+        return _read_bmml(path)
     try:
         if kind == ".xlsx":
             return _read_xlsx(path)
@@ -113,9 +113,6 @@ def read(path: str | Path) -> tuple[Record, ...]:
             text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError("it is not text in UTF-8: save it as UTF-8") from error
-        if kind == ".bmml":
-            beside = hub_file.text_of(sidecar(path)) or None
-            return from_bmml(text, beside)
         reading: dict[str, Callable[[str], tuple[Record, ...]]] = {
             ".csv": from_csv,
             ".json": from_json,
@@ -470,11 +467,15 @@ def from_json(text: str) -> tuple[Record, ...]:
         raise ValueError("it holds no list of records")
     found = []
     for item in records:
-        values = _whole_json(item)
-        if isinstance(values.get("metrics"), list):
-            values = {**values, "metrics": [_whole_json(one) for one in values["metrics"]]}
-        found.append(from_mapping(values))
+        found.append(_from_json(item))
     return unique(found)
+
+
+def _from_json(item: Any) -> Record:
+    values = _whole_json(item)
+    if isinstance(values.get("metrics"), list):
+        values = {**values, "metrics": [_whole_json(one) for one in values["metrics"]]}
+    return from_mapping(values)
 
 
 # ---------------------------------------------------------------------------------------------------------- markdown
@@ -535,16 +536,6 @@ def from_markdown(text: str) -> tuple[Record, ...]:
 # -------------------------------------------------------------------------------------------------------------- bmml
 
 
-def sidecar(path: str | Path) -> Path:
-    """The file beside a BMML file that holds what BMML has no place for.
-
-    Example:
-        >>> sidecar("model.bmml").name
-        'model.register.yaml'
-    """
-    return Path(path).with_suffix(".register.yaml")
-
-
 def _slug(prefix: str, name: str, taken: dict[str, str]) -> str:
     """An id that BMML allows: lower case letters, digits and hyphens, another one for each name."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
@@ -558,42 +549,32 @@ def _slug(prefix: str, name: str, taken: dict[str, str]) -> str:
     return identity
 
 
-# where a record's links stand in BMML: section, prefix of its ids
-_BMML = {
-    "segments": ("customer_segments", "cs"),
-    "value_proposition": ("value_propositions", "vp"),
-    "channels": ("channels", "ch"),
-    "revenue_streams": ("revenue_streams", "rs"),
-    "resources": ("key_resources", "kr"),
-    "activities": ("key_activities", "ka"),
-    "partners": ("key_partnerships", "kp"),
-    "costs": ("costs", "cost"),
+# which section of BMML holds what a record names
+_SECTIONS = {
+    "segments": "customer_segments",
+    "value_proposition": "value_propositions",
+    "channels": "channels",
+    "revenue_streams": "revenue_streams",
+    "resources": "key_resources",
+    "activities": "key_activities",
+    "partners": "key_partnerships",
+    "costs": "costs",
 }
 
 
-def to_bmml(records: Iterable[Record], *, title: str = "Customer relationships") -> tuple[str, str]:
-    """The register as a BMML document and the text of the file beside it.
-
-    Args:
-        records: of the register.
-        title: the business model's name.
-
-    Returns:
-        The BMML text (version 2.0), and the YAML text of the sidecar, which holds the records in full.
-    """
-    records = unique(records)
+def _write_bmml(path: Path, records: Sequence[Record], title: str) -> None:
     document: dict[str, Any] = {
-        "version": "2.0",
+        "version": bmml.VERSION,
         "meta": {"name": title, "portfolio": "exploit", "stage": "improve"},
     }
     ids: dict[str, dict[str, str]] = {}
-    for field, (section, prefix) in _BMML.items():
+    for field, section in _SECTIONS.items():
         taken = ids.setdefault(field, {})
         for record in records:
             value = getattr(record, field)
             for name in value if isinstance(value, tuple) else filter(None, (value,)):
                 if name not in taken:
-                    _slug(prefix, name, taken)
+                    _slug(bmml.PREFIXES[section], name, taken)
         if taken:
             document[section] = [{"id": identity, "name": name} for name, identity in taken.items()]
     relationships, taken = [], {}
@@ -604,45 +585,30 @@ def to_bmml(records: Iterable[Record], *, title: str = "Customer relationships")
         relationships.append(entry)
     if relationships:
         document["customer_relationships"] = relationships
-    beside = {"bmml_register": 1, "records": [{"bmml": taken[r.id], **as_mapping(r)} for r in records]}
-    return hub_file.dump(document), hub_file.dump(hub_file.plain(beside, "sidecar"))
+    bmml.write(path, document)
+    bmml.write_sidecar(path, {"register": [{"bmml": taken[one.id], **_jsonable(as_mapping(one))} for one in records]})
 
 
-def from_bmml(text: str, beside: str | None = None) -> tuple[Record, ...]:
-    """Read the relationships of a BMML document.
+def _read_bmml(path: Path) -> tuple[Record, ...]:
+    """The relationships of a model, with their records from the file beside it.
 
-    Args:
-        text: the BMML document.
-        beside: the text of the sidecar, if there is one: its records count, for the relationships that the document
-            still has. A name that was changed in the document is taken from there.
-
-    Returns:
-        The records; from a document without a sidecar they hold a name, segments, and the type if the name says it.
+    A name that was changed in the model is taken from there. Without a record, a relationship has a name, segments,
+    and the type if the name says it.
     """
-    document = hub_file.parse("the model", text)
-    listed = document.get("customer_relationships") or []
-    segments = document.get("customer_segments") or []
-    if not all(isinstance(part, list) and all(isinstance(one, dict) for one in part) for part in (listed, segments)):
-        raise ValueError("it is not BMML: customer_segments and customer_relationships must be lists")
-    names = {str(one.get("id")): str(one.get("name", "")) for one in segments}
-    full: dict[str, dict[str, Any]] = {}
-    if beside:
-        for item in hub_file.parse("the file beside it", beside).get("records") or []:
-            if not isinstance(item, dict):
-                raise ValueError("the file beside it holds a record that is no mapping")
-            full[str(item.get("bmml"))] = {name: value for name, value in item.items() if name != "bmml"}
+    document = bmml.read(path)
+    beside = bmml.read_sidecar(path).get("register", [])
+    if not isinstance(beside, list) or not all(isinstance(item, Mapping) for item in beside):
+        raise ValueError(f"{bmml.sidecar(path).name}: register must be a list of records; mend it, or delete it")
+    full = {str(item.get("bmml")): {name: value for name, value in item.items() if name != "bmml"} for item in beside}
+    names = {one["id"]: one["name"] for one in document.get("customer_segments", [])}
     records = []
-    for one in listed:
-        identity, name = str(one.get("id", "")), str(one.get("name", ""))
+    for one in document.get("customer_relationships", []):
+        identity, name = one["id"], one["name"]
         if identity in full:
-            kept = from_mapping(full[identity])
-            changed = {} if name in (kept.name, kept.id) else {"name": name}
-            records.append(from_mapping({**full[identity], **changed}))
+            kept = _from_json(full[identity])
+            records.append(kept if name in (kept.name, kept.id) else dataclasses.replace(kept, name=name))
             continue
-        target = one.get("for")
-        wanted = target.get("customer_segments") if isinstance(target, dict) else None
         chosen = next((kind for kind in TYPES if label(kind) in name.casefold() or kind in name.casefold()), "")
-        with contextlib.suppress(TypeError):
-            wanted = [names.get(str(key), str(key)) for key in wanted or []]
-        records.append(Record(identity or name, name, interaction_type=chosen, segments=tuple(wanted or ())))
+        wanted = one.get("for", {}).get("customer_segments", [])
+        records.append(Record(identity, name, interaction_type=chosen, segments=tuple(names[key] for key in wanted)))
     return unique(records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -51,13 +52,55 @@ def wilson(successes: Any, n: Any, level: float = 0.95) -> tuple[Floats, Floats]
     if not (np.isfinite(x) & np.isfinite(of) & (x >= 0) & (x <= of)).all():
         raise ValueError("successes must be counts from 0 to n")
     z = NormalDist().inv_cdf(0.5 + level / 2)
-    safe = np.maximum(of, 1e-300)
-    share = x / safe
+    share_ = x / np.maximum(of, 1.0)
     middle = (x + z**2 / 2) / (of + z**2)
-    margin = z / (of + z**2) * np.sqrt(np.maximum(share * (1 - share) * of, 0.0) + z**2 / 4)
-    return np.where(of > 0, np.maximum(middle - margin, 0.0), 0.0), np.where(
-        of > 0, np.minimum(middle + margin, 1.0), 1.0
+    margin = z / (of + z**2) * np.sqrt(np.maximum(share_ * (1 - share_) * of, 0.0) + z**2 / 4)
+    return np.where(x > 0, np.maximum(middle - margin, 0.0), 0.0), np.where(
+        x < of, np.minimum(middle + margin, 1.0), 1.0
     )
+
+
+class Share(NamedTuple):
+    """A share with its interval.
+
+    Attributes:
+        share: from 0 to 1; not a number without cases.
+        lower: lower end.
+        upper: upper end.
+        cases: how many it rests on.
+    """
+
+    share: float
+    lower: float
+    upper: float
+    cases: int
+
+    def __str__(self) -> str:
+        if not self.cases:
+            return "no cases"
+        return f"{self.share:.0%} ({self.lower:.0%} to {self.upper:.0%}, {self.cases:,} cases)"
+
+
+def share(successes: int, cases: int, level: float = 0.95) -> Share:
+    """One share with its Wilson interval, which says itself as a sentence would.
+
+    Args:
+        successes: how many of the cases.
+        cases: how many in all.
+        level: how often such an interval covers the true share, in the long run.
+
+    Returns:
+        The share; its interval goes from 0 to 1 without cases.
+
+    Raises:
+        ValueError: as for `wilson`.
+
+    Example:
+        >>> print(share(7, 10))
+        70% (40% to 89%, 10 cases)
+    """
+    lower, upper = wilson(successes, cases, level)
+    return Share(successes / cases if cases else math.nan, float(lower), float(upper), int(cases))
 
 
 def weighted_share(successes: Any, n: Any, weights: Any, level: float = 0.95) -> Interval:

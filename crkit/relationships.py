@@ -154,8 +154,8 @@ def visible_segments(
 ) -> pd.DataFrame:
     """Group customers by what a company can see of them, without the planted truth.
 
-    Firms are split by whether they have a contract; homes by whether they write in the forum and, if not, by how
-    often they order.
+    Firms with a contract are offices and the others cafes; homes are split by whether they write in the forum and, if
+    not, by how often they order.
 
     Args:
         customers: one row a customer, with ``customer_id``, ``account``, ``plan``.
@@ -178,7 +178,7 @@ def visible_segments(
         homes = np.where(gap <= often, "homes, often", "homes, rarely").astype(object)
     if posts is not None:
         homes[ids.isin(posts["customer_id"]).to_numpy()] = "homes in the forum"
-    segment = np.where(firm & contract, "offices on contract", np.where(firm, "firms without contract", homes))
+    segment = np.where(firm & contract, "offices", np.where(firm, "cafes", homes))
     return pd.DataFrame({"customer_id": ids.to_numpy(), "segment": segment})
 
 
@@ -231,7 +231,7 @@ def contact_mix(
     if counted["type"].isna().any():
         unknown = counted.loc[counted["type"].isna(), "handled_by"].iloc[0]
         raise ValueError(f"column 'handled_by' holds {unknown!r}; known are self, bot, human and community")
-    counted["segment"] = counted["customer_id"].map(_segment_of(segments))
+    counted["segment"] = counted["customer_id"].map(segment_of(segments))
     sums = counted.dropna(subset=["segment"]).groupby(["segment", "type"])["contacts"].sum()
     if sums.empty:
         raise ValueError("no contact belongs to a customer of these segments: do the customer numbers agree?")
@@ -243,7 +243,7 @@ def contact_mix(
     return table
 
 
-def _segment_of(segments: pd.DataFrame) -> pd.Series:
+def segment_of(segments: pd.DataFrame) -> pd.Series:
     lacking = [name for name in ("customer_id", "segment") if name not in segments]
     if lacking:
         raise ValueError(f"segments have no column {lacking[0]!r}: give one row a customer, customer_id and segment")
@@ -313,7 +313,7 @@ def expected_against_actual(
     """
     mix = contact_mix(contacts, segments, customers=customers, least=least, level=level)
     spoken = last_spoken(contacts, as_of=as_of).set_index("customer_id")["days"]
-    of = _segment_of(segments)
+    of = segment_of(segments)
     rows = []
     for segment, part in mix.groupby("segment"):
         if segment not in expected:
@@ -919,7 +919,7 @@ def segment_table(
         .group_by("customer_id")
         .agg(n=nw.len())
     ).set_index("customer_id")["n"]
-    table = pd.DataFrame({"segment": _segment_of(segments)})
+    table = pd.DataFrame({"segment": segment_of(segments)})
     ids = table.index.to_series()
     if orders is not None:
         each = orders.groupby("customer_id").agg(since=("ordered_at", "min"), worth=(margin, "sum"))

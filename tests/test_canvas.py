@@ -410,7 +410,7 @@ def test_a_file_of_50_mb_is_not_read(tmp_path):
     path = tmp_path / "huge.bmml"
     with path.open("wb") as file:
         file.truncate(50_000_000)
-    with pytest.raises(ValueError, match="longer than 300 kB"):
+    with pytest.raises(ValueError, match="longer than 2 MB"):
         canvas.read(path)
 
 

@@ -14,12 +14,6 @@ from PIL import Image
 
 from crkit import canvas, canvas_draft, canvas_export, figures
 
-pytestmark = [
-    pytest.mark.skipif(
-        not shutil.which("soffice"), reason="needs LibreOffice (apt install libreoffice-impress libreoffice-calc)"
-    ),
-    pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler (apt install poppler-utils)"),
-]
 LONG = "a note that somebody wrote late at night and that nobody may cut, with its last word being " + "ornithology"
 EVIL = '=HYPERLINK("http://evil.example","x")'
 SIGNS = "Größe <b>&amp; $x_1$ 100% \\alpha"
@@ -41,6 +35,9 @@ def full():
 
 
 def run(*command):
+    assert shutil.which(command[0]), (
+        f"{command[0]} is missing: apt-get install libreoffice-impress libreoffice-calc poppler-utils"
+    )
     return subprocess.run(command, check=True, capture_output=True, timeout=300).stdout.decode("utf-8", "replace")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from crkit import datasets, hub
+from crkit import datasets, hub, intervals, relationships
 
 TODAY = datetime.date(2026, 1, 1)
 ADVICE = hub.draft(TODAY)[0]
@@ -88,17 +88,17 @@ def test_every_check_is_tested():
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 40), (40, 40), (7, 10), (350, 1000)])
 def test_wilson_is_that_of_scipy(k, n):
-    ours = hub.wilson(k, n)
+    ours = intervals.share(k, n)
     theirs = binomtest(k, n).proportion_ci(method="wilson")
     assert (ours.lower, ours.upper) == pytest.approx((theirs.low, theirs.high), abs=1e-7)
     assert ours.cases == n
 
 
 def test_wilson_without_cases_says_nothing_and_refuses_nonsense():
-    assert hub.wilson(0, 0)[1:] == (0.0, 1.0, 0)
-    assert str(hub.wilson(0, 0)) == "no cases"
-    with pytest.raises(ValueError, match="5 of 3"):
-        hub.wilson(5, 3)
+    assert intervals.share(0, 0)[1:] == (0.0, 1.0, 0)
+    assert str(intervals.share(0, 0)) == "no cases"
+    with pytest.raises(ValueError, match="counts from 0 to n"):
+        intervals.share(5, 3)
 
 
 # --------------------------------------------------------------------------------------------------- against the data
@@ -119,7 +119,7 @@ def log(counts, *, segment="cafes", csat=None, resolved=True):
             "csat": pd.array([csat] * n, dtype="Int64"),
         }
     )
-    return contacts, pd.Series(segment, index=np.arange(n))
+    return contacts, pd.DataFrame({"customer_id": np.arange(n), "segment": segment})
 
 
 def checks(record, contacts, members, customers=None):
@@ -157,7 +157,7 @@ def test_what_the_company_begins_does_not_count():
 
 def test_named_person_talks_and_targets():
     contacts, members = log({"human": 100}, csat=5, resolved=[True] * 60 + [False] * 40)
-    nobody = pd.DataFrame({"customer_id": members.index, "account_owner": None})
+    nobody = pd.DataFrame({"customer_id": members["customer_id"], "account_owner": None})
     assert list(checks(BARE, contacts, members, nobody)["check"]) == ["no_named_person"]
     late = pd.concat([contacts, contacts.tail(1).assign(handled_by="self", started_at=pd.Timestamp("2025-12-01"))])
     assert list(checks(BARE, late, members)["check"]) == ["seldom_spoken_with"]
@@ -188,7 +188,7 @@ def test_evidence_refuses_what_it_cannot_use():
     contacts, members = log({"bot": 5})
     with pytest.raises(ValueError, match="lacks the column 'handled_by'"):
         hub.evidence(contacts.drop(columns="handled_by"), members)
-    with pytest.raises(ValueError, match="customer 0 is in two segments"):
+    with pytest.raises(ValueError, match="customer 0 is in segments twice"):
         hub.evidence(contacts, pd.concat([members, members.head(1)]))
 
 
@@ -196,12 +196,12 @@ def test_evidence_refuses_what_it_cannot_use():
 def test_shares_are_those_counted_by_hand_and_the_planted_mistakes_show(scenario):
     source = datasets.open_source(scenario=scenario, tables=("contacts", "customers"))
     contacts, customers = source["contacts"], source["customers"]
-    members = hub.visible_segments(customers)
+    members = relationships.visible_segments(customers)
     kept = contacts.copy()
     late = contacts["started_at"].max() - pd.Timedelta(days=240)
     found = hub.evidence(contacts, members, customers, since=late)
     pd.testing.assert_frame_equal(contacts, kept)
-    cafes = set(members.index[members == "cafes"])
+    cafes = set(members.loc[members["segment"] == "cafes", "customer_id"])
     rows = [
         handler
         for customer, handler, begun, at in zip(

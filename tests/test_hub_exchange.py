@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 
+import mistune
 import openpyxl
 import pytest
 import yaml
@@ -142,15 +143,17 @@ def test_libreoffice_opens_the_sheet_and_finds_the_same_text_in_it(tmp_path):
     records = nasty()
     hub_exchange.write(tmp_path / "r.xlsx", records)
     out = soffice(tmp_path, tmp_path / "r.xlsx", "csv:Text - txt - csv (StarCalc):44,34,76,1")
-    rows = list(csv.DictReader((out / "r.csv").open(encoding="utf-8", newline="")))
+    rows = list(csv.DictReader(io.StringIO((out / "r.csv").read_text(encoding="utf-8"), newline="")))
     assert [row["name"] for row in rows] == [one.name for one in records]
     assert [row["value proposition"] for row in rows] == [one.value_proposition for one in records]
+    # LibreOffice itself writes _x0041_ in a form that means A, to Excel as to us
+    kept = [one for one in records if one.name != "_x0041_"]
+    hub_exchange.write(tmp_path / "r.xlsx", kept)
     back = soffice(tmp_path, tmp_path / "r.xlsx", "xlsx:Calc MS Excel 2007 XML")
-    assert hub_exchange.read(back / "r.xlsx") == tuple(records)
+    assert hub_exchange.read(back / "r.xlsx") == tuple(kept)
 
 
 def test_markdown_becomes_a_page_without_html_of_the_records():
-    mistune = pytest.importorskip("mistune")  # comes with nbconvert
     page = mistune.html(hub_exchange.to_markdown(nasty()))
     assert "<script" not in page
     assert "&lt;script&gt;" in page
@@ -205,9 +208,9 @@ def test_bmml_holds_what_its_schema_allows_and_the_rest_stands_beside(tmp_path):
         ("r.md", "# only a title\n", "it holds no record"),
         ("r.md", "## R1\n\n- **owner**: a\n- **owner**: b\n", "owner is said twice"),
         ("r.md", "## R1\n\nsome prose\n", "neither a record"),
-        ("r.bmml", "a: &a [*a]\n", "contains itself"),
-        ("r.bmml", "customer_relationships: {a: 1}\n", "it is not BMML"),
-        ("r.bmml", "x: !!python/object/apply:os.system [ls]\n", "not valid YAML"),
+        ("r.bmml", "a: &a [*a]\n", "aliases are not allowed"),
+        ("r.bmml", "customer_relationships: {a: 1}\n", "r.bmml is not valid BMML: version"),
+        ("r.bmml", "x: !!python/object/apply:os.system [ls]\n", "is not allowed"),
         ("r.xlsx", "not a zip", "not an Excel workbook"),
         ("r.docx", "x", "a register can be .xlsx, .csv, .json, .md or .bmml, not .docx"),
     ],

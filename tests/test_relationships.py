@@ -21,8 +21,8 @@ EXPECTED = {
     "homes, rarely": "self_service",
     "homes, often": "automated_services",
     "homes in the forum": "communities",
-    "offices on contract": "personal_assistance",
-    "firms without contract": "dedicated_personal_assistance",
+    "offices": "personal_assistance",
+    "cafes": "dedicated_personal_assistance",
 }
 LOG = pd.DataFrame(
     {
@@ -194,7 +194,7 @@ def test_expected_and_actual_recover_what_was_planted(big: company.Company) -> N
 def test_visible_segments_use_no_truth_and_find_the_firms(stored: datasets.Source) -> None:
     found = relationships.visible_segments(stored["customers"], stored["orders"], stored["posts"])
     truth = stored["truth"]["segment"].astype(str)
-    firms = {"office": "offices on contract", "cafe": "firms without contract"}
+    firms = {"office": "offices", "cafe": "cafes"}
     assert (found["segment"].map({v: k for k, v in firms.items()}).dropna() == truth[truth.isin(firms)]).all()
     assert set(relationships.visible_segments(stored["customers"])["segment"]) == {"homes", *firms.values()}
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from crkit import hub
+from crkit.intervals import share
 from crkit.questions.core import Misconception, Question
+from crkit.relationships import segment_of, visible_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +27,8 @@ HANDLERS = ("self", "bot", "human", "community")
 @functools.lru_cache(maxsize=8)
 def _log(source: Source) -> pd.DataFrame:
     """The contact log with each customer's segment."""
-    members = hub.visible_segments(source["customers"])
-    return source["contacts"].assign(segment=source["contacts"]["customer_id"].map(members.astype(object)))
+    members = segment_of(visible_segments(source["customers"]))
+    return source["contacts"].assign(segment=source["contacts"]["customer_id"].map(members))
 
 
 def _begun(source: Source, segment: str = SEGMENT) -> pd.DataFrame:
@@ -104,7 +106,7 @@ def _table(source: Source, *, begun: bool = True, whole: bool = False) -> pd.Dat
 
 
 def _lower(source: Source) -> float:
-    return hub.wilson(*_human(_begun(source))).lower
+    return share(*_human(_begun(source))).lower
 
 
 def _wald(source: Source, z: float = 1.959964) -> float:
@@ -120,7 +122,7 @@ def _scipy_lower(source: Source) -> float:
 
 
 def _verdict(source: Source) -> str:
-    return hub.verdict(hub.wilson(*_human(_begun(source))), TARGET)
+    return hub.verdict(share(*_human(_begun(source))), TARGET)
 
 
 def _other_verdict(source: Source) -> str:
@@ -140,7 +142,7 @@ def _accounts_each(source: Source) -> pd.Series:
 
 def _overdue(source: Source, days: float = 60.0, *, begun: bool = False) -> float:
     """Share of cafes with whom no person spoke in the last ``days`` days of the log."""
-    log, members = _log(source), hub.visible_segments(source["customers"])
+    log, members = _log(source), segment_of(visible_segments(source["customers"]))
     cafes = members.index[members == SEGMENT]
     talks = log[(log["handled_by"] == "human") & ((log["initiated_by"] == "customer") | (not begun))]
     spoken = talks.groupby("customer_id")["started_at"].max().reindex(cafes)
@@ -249,8 +251,8 @@ QUESTIONS = (
         name="4.4",
         title="How sure is it",
         ask=(
-            "What is the lower end of the 95 % interval of that share, after Wilson? hub.wilson takes the number of "
-            "contacts that a person dealt with and the number of all. Give a share between 0 and 1."
+            "What is the lower end of the 95 % interval of that share, after Wilson? intervals.share takes the number "
+            "of contacts that a person dealt with and the number of all. Give a share between 0 and 1."
         ),
         kind="number",
         share=True,
@@ -261,12 +263,12 @@ QUESTIONS = (
         means="With other contacts of the same kind, the share would be hardly ever below this.",
         hints=(
             "Count first: how many contacts that the cafes began, and how many of them did a person deal with?",
-            "hub.wilson(people, cases) gives an interval with the parts share, lower, upper and cases.",
+            "intervals.share(people, cases) gives an interval with the parts share, lower, upper and cases.",
         ),
         misconceptions=(
             Misconception(
                 "upper end",
-                lambda source: hub.wilson(*_human(_begun(source))).upper,
+                lambda source: share(*_human(_begun(source))).upper,
                 "This is the upper end. The lower one is asked for.",
             ),
             Misconception(
@@ -277,7 +279,7 @@ QUESTIONS = (
             ),
             Misconception(
                 "with the company's own calls",
-                lambda source: hub.wilson(*_human(_everything(source))).lower,
+                lambda source: share(*_human(_everything(source))).lower,
                 "This counts the contacts too that the company began. Leave them out, as in 4.3.",
             ),
         ),
