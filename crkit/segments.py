@@ -163,7 +163,14 @@ def _period(orders: _Orders) -> nw.Expr:
     at = nw.col(orders.at)
     if orders.zoned:
         at = at.dt.replace_time_zone(None)
-    return at.cast(nw.Datetime("us")).dt.truncate("1h") if orders.unit == "h" else at.cast(nw.Date)
+    if _by_date(orders):
+        return at.cast(nw.Date)
+    return at.cast(nw.Datetime("us")).dt.truncate("1h" if orders.unit == "h" else "1d")
+
+
+def _by_date(orders: _Orders) -> bool:
+    """Whether periods are dates, which is fastest; pandas has none without PyArrow, which readers need not have."""
+    return orders.unit == "D" and not orders.frame.implementation.is_pandas_like()
 
 
 def _by_period(orders: _Orders) -> nw.LazyFrame[Any]:
@@ -171,13 +178,13 @@ def _by_period(orders: _Orders) -> nw.LazyFrame[Any]:
     money = nw.lit(0.0) if orders.amount is None else nw.col(orders.amount).cast(nw.Float64)
     rows = orders.frame.select(nw.col(orders.customer), _period=_period(orders), _money=money)
     if orders.beyond:
-        rows = rows.filter(nw.col("_period") <= _moment(orders.end, orders.unit))
+        rows = rows.filter(nw.col("_period") <= _moment(orders.end, orders))
     return rows.group_by(orders.customer, "_period").agg(nw.col("_money").sum())
 
 
-def _moment(when: pd.Timestamp, unit: str) -> nw.Expr:
+def _moment(when: pd.Timestamp, orders: _Orders) -> nw.Expr:
     """A literal to compare purchase periods with."""
-    return nw.lit(when.to_pydatetime() if unit == "h" else when.date())
+    return nw.lit(when.date() if _by_date(orders) else when.to_pydatetime())
 
 
 _WITHOUT_ORDER = {nw.Implementation.DASK}
@@ -842,7 +849,7 @@ def holdout(
     ).lazy()
     later = (
         _by_period(opened)
-        .filter(nw.col("_period") > _moment(seen.end, unit))
+        .filter(nw.col("_period") > _moment(seen.end, opened))
         .group_by(customer)
         .agg(holdout_frequency=nw.len(), holdout_value=nw.col("_money").sum())
     )
@@ -919,7 +926,7 @@ def tracking(
     Returns:
         One row per step, counted from the first purchase of all: ``ends_at`` (its last day), ``actual`` and
         ``expected`` (cumulative repeat purchases), ``calibration`` (whether the step ends in the calibration period).
-        The last step may be short.
+        One step ends on the last day of the calibration period. That step, the next and the last may be short.
 
     Raises:
         DataError: as `rfm_summary`.
@@ -928,7 +935,7 @@ def tracking(
     seen = _open(orders, customer, at, None, calibration_end, unit)
     periods = _by_period(opened)
     firsts = periods.group_by(customer).agg(_first=nw.col("_period").min())
-    firsts = firsts.filter(nw.col("_first") <= _moment(seen.end, unit))
+    firsts = firsts.filter(nw.col("_first") <= _moment(seen.end, opened))
     joined = _pandas(firsts.group_by("_first").agg(customers=nw.len()).to_native())
     if joined.empty:
         raise DataError(f"nobody bought up to calibration_end {seen.end.date()}: choose a later date")
@@ -942,7 +949,7 @@ def tracking(
     began = pd.to_datetime(joined["_first"])
     days = pd.date_range(began.min().floor("D"), opened.end, freq=f"{every}D")
     ends = days + pd.Timedelta(days=every - 1)
-    ends = ends.where(ends <= opened.end, opened.end.floor("D")).unique()
+    ends = ends.where(ends <= opened.end, opened.end.floor("D")).union([seen.end.floor("D")])
     bought = pd.to_datetime(repeats["_period"])
     moments = ends + (pd.Timedelta(hours=23) if unit == "h" else pd.Timedelta(0))
     ages = (moments.to_numpy()[:, None] - began.to_numpy()) / np.timedelta64(HOURS[unit], "h")
@@ -1284,7 +1291,7 @@ def plot_alive(model: BgNbd, *, age: float, most: int = 20, unit: str = "D") -> 
 
     Args:
         model: a BG/NBD model.
-        age: the customers' age T, in the model's unit.
+        age: the time since the first purchase, T, in the model's unit; the picture is another one for each age.
         most: largest number of repeat purchases shown.
         unit: the model's unit, for the axis: ``"D"``, ``"W"`` or ``"h"``.
     """
@@ -1297,15 +1304,16 @@ def plot_alive(model: BgNbd, *, age: float, most: int = 20, unit: str = "D") -> 
     lines = ax.contour(silent, counts, grid, levels=[0.25, 0.5, 0.75], colors=figures.INK, linewidths=1)
     for label in ax.clabel(lines, fmt=lambda level: f"{100 * level:.0f} %", fontsize=9):
         label.set_bbox({"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"})
-    ax.set(xlabel=f"{word} since the last purchase", ylabel="repeat purchases so far")
+    ax.set(xlabel=f"{word} since the last purchase", ylabel=f"repeat purchases in {age:.0f} {word}")
     bar = fig.colorbar(image, ax=ax)
     bar.set_label("probability alive", color=figures.INK)
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     likely_gone = grid[most - 1] < 0.5
     if likely_gone.any():
-        title = f"{most} repeat purchases, then {silent[likely_gone.argmax()]:.0f} {word} of silence: probably gone"
+        gone = f"then silent for {silent[likely_gone.argmax()]:.0f} {word}, is probably gone"
     else:
-        title = f"{most} repeat purchases, then silence: probably alive even after {age:.0f} {word}"
+        gone = "then silent ever since, is probably still alive"
+    title = f"Who came first {age:.0f} {word} ago and came back {most} times, {gone}"
     return figures.finish(
         fig,
         title=title,
@@ -1316,6 +1324,9 @@ def plot_alive(model: BgNbd, *, age: float, most: int = 20, unit: str = "D") -> 
 
 def plot_holdout(by_frequency: pd.DataFrame, over_time: pd.DataFrame) -> figures.Figure:
     """Predicted against actual purchases: by frequency group in the holdout period, and cumulatively over time.
+
+    The predictions on the left know what each customer did in the calibration period, as a forecast does, and the title
+    sums them up; the curve on the right knows only when each customer began.
 
     Args:
         by_frequency: made by `holdout_by_frequency`.
@@ -1340,21 +1351,23 @@ def plot_holdout(by_frequency: pd.DataFrame, over_time: pd.DataFrame) -> figures
         textcoords="offset points", fontsize=9, color=figures.INK,
     )  # fmt: skip
     right.set(ylabel="cumulative repeat purchases", ylim=(0, None))
-    locator = AutoDateLocator(maxticks=6)  # type: ignore[no-untyped-call]  # matplotlib leaves these two untyped
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]  # matplotlib leaves these two untyped
     right.xaxis.set_major_locator(locator)
     right.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     figures.legend(right, loc="upper left")
     last = over_time.iloc[-1]
-    hidden = last[["actual", "expected"]] - over_time.loc[over_time["calibration"], ["actual", "expected"]].iloc[-1]
-    off = hidden["expected"] / max(hidden["actual"], 1) - 1
-    side = "more" if off >= 0 else "less"
-    title = f"In the holdout period the model expects {100 * abs(off):.1f} % {side} repeat purchases than came"
+    came, predicted = (
+        float((by_frequency["customers"] * by_frequency[what]).sum()) for what in ("actual", "predicted")
+    )
+    off = predicted / max(came, 1) - 1
+    side = "more" if off >= 0 else "fewer"
+    title = f"In the holdout period the model predicts {100 * abs(off):.1f} % {side} purchases than came"
     return figures.finish(
         fig,
         title=title,
-        alt=f"Left, actual and predicted purchases per customer by calibration frequency. Right, cumulative repeat "
-        f"purchases over time: actual {last['actual']:.0f}, expected {last['expected']:.0f} at the end; in the holdout "
-        f"period alone {hidden['actual']:.0f} and {hidden['expected']:.0f}.",
+        alt=f"Left, actual and predicted purchases per customer by calibration frequency; in all {came:.0f} came and "
+        f"{predicted:.0f} were predicted. Right, cumulative repeat purchases over time: actual {last['actual']:.0f}, "
+        f"expected {last['expected']:.0f} at the end.",
     )
 
 

@@ -2,10 +2,13 @@
 
 import os
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
 os.environ.setdefault("JUPYTER_PLATFORM_DIRS", "1")
@@ -55,7 +58,36 @@ guarded("connect")
 guarded("connect_ex")
 resolve = socket.getaddrinfo
 socket.getaddrinfo = lambda host, *a, **k: resolve(host, *a, **k) if inside((host or "",)) else refuse(host)
+
+import sys
+
+class Lacking:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in os.environ["CRKIT_TEST_LACKING"].split():
+            raise ModuleNotFoundError(f"No module named {name!r}: a reader does not have it", name=name)
+
+sys.meta_path.insert(0, Lacking())
 """
+
+
+def only_in_tests() -> set[str]:
+    """The modules that are installed here and that a reader does not have."""
+    reader, todo = set(), {("crkit", "")}
+    while todo:
+        name, extra = todo.pop()
+        if (name, extra) in reader:
+            continue
+        reader.add((name, extra))
+        for line in metadata.requires(name) or ():
+            need = Requirement(line)
+            if need.marker is None or need.marker.evaluate({"extra": extra}):
+                todo |= {(canonicalize_name(need.name), each) for each in ("", *need.extras)}
+    names = {name for name, _ in reader}
+    return {
+        module
+        for module, owners in metadata.packages_distributions().items()
+        if not names & {canonicalize_name(owner) for owner in owners}
+    }
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -87,10 +119,14 @@ def make_notebook(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def network_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where every Python started from here on writes down each call to the network, which it refuses."""
+def as_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Every Python started from here on has no network, and no package that only the tests need.
+
+    Calls to the network are refused and written down in the file that is returned.
+    """
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "guard"))
     monkeypatch.setenv("CRKIT_TEST_CALLS", str(tmp_path / "calls.txt"))
+    monkeypatch.setenv("CRKIT_TEST_LACKING", " ".join(only_in_tests() - {"pip", "setuptools", "pkg_resources"}))
     return tmp_path / "calls.txt"

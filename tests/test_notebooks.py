@@ -176,9 +176,9 @@ def test_links_between_notebooks_lead_somewhere(path):
 
 
 @every_notebook
-def test_refreshing_changes_nothing_and_needs_no_network(path, network_calls):
+def test_refreshing_changes_nothing_and_needs_no_more_than_a_reader_has(path, as_a_reader):
     assert workbook.check_refreshed(path) == []
-    assert not network_calls.exists()
+    assert not as_a_reader.exists()
 
 
 @every_notebook
@@ -256,6 +256,7 @@ def users_file(path):
 
 
 @every_notebook
+@pytest.mark.usefixtures("as_a_reader")
 def test_it_runs_on_a_users_file_as_a_report(path, tmp_path):
     if workbook.describe(path).table != "orders":
         pytest.skip("this lesson reads another table than orders")

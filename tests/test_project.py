@@ -266,16 +266,16 @@ print(json.dumps(sorted(key for key in before if before[key] != after[key])))
 # ---------------------------------------------------------------------------------------------------------- no network
 
 
-def test_importing_every_room_calls_no_network(network_calls):
+def test_importing_every_room_calls_no_network(as_a_reader):
     python(f"import importlib; [importlib.import_module(name) for name in {NAMES!r}]")
-    assert not network_calls.exists()
+    assert not as_a_reader.exists()
 
 
-def test_a_call_to_the_network_would_be_noticed(network_calls, tmp_path, make_notebook):
+def test_a_call_to_the_network_would_be_noticed(as_a_reader, tmp_path, make_notebook):
     cell = "import urllib.request\nurllib.request.urlopen('http://192.0.2.1/')"
     done = workbook.run(make_notebook(cell, "1"), tmp_path / "out")
     assert "the network was called" in done.problems[0]
-    assert "192.0.2.1" in network_calls.read_text(encoding="utf-8")
+    assert "192.0.2.1" in as_a_reader.read_text(encoding="utf-8")
 
 
 # ---------------------------------------------------------------------------------------------------------- the wheel

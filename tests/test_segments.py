@@ -345,6 +345,12 @@ def test_holdout_and_tracking_in_every_engine(cdnow: pd.DataFrame, engine: str) 
     assert at_end["expected"] == pytest.approx(2457, rel=0.02)
     assert track["actual"].is_monotonic_increasing
     assert track["expected"].is_monotonic_increasing
+    between = {"calibration_end": "1997-08-20", "observation_end": CDNOW.get("observation_end"), "unit": "W"}
+    track = segments.tracking(model, native, **between)
+    hidden = track["actual"].iloc[-1] - track.loc[track["calibration"], "actual"].iloc[-1]
+    assert (
+        hidden == to_pandas(segments.holdout(native, **between, amount="amount_usd").table)["holdout_frequency"].sum()
+    )
 
 
 def test_holdout_intervals_widen_in_small_groups_and_are_missing_without_spread() -> None:
@@ -486,6 +492,20 @@ def test_every_figure_is_titled_by_its_finding_and_fits(n: int, cdnow: pd.DataFr
         title = figure._suptitle
         assert title.get_window_extent().x1 <= figure.bbox.x1, title.get_text()
         assert len(figure.alt) > 40
+
+
+@pytest.mark.parametrize("days", [20, 45, 100, 200, 400, 700, 1100, 1900, 3700])
+def test_the_dates_of_the_holdout_can_be_read_however_long_it_is(days: int) -> None:
+    ends = pd.date_range("2023-01-05", periods=days // 7, freq="7D")
+    over_time = pd.DataFrame({"ends_at": ends, "actual": range(len(ends)), "expected": range(len(ends))})
+    over_time["calibration"] = over_time.index < 0.7 * len(ends)
+    groups = pd.DataFrame({"frequency": ["0", "1+"], "customers": [10, 20], "actual": [0.5, 2.0],
+                           "predicted": [0.5, 1.5], "lower": [0.3, 1.0], "upper": [0.7, 3.0]})  # fmt: skip
+    figure = segments.plot_holdout(groups, over_time)
+    figure.png()
+    assert figure._suptitle.get_text().endswith("predicts 22.2 % fewer purchases than came")
+    shown = [label.get_text() for label in figure.axes[1].get_xticklabels() if label.get_text()]
+    assert 3 <= len(shown) <= 9
 
 
 def test_titles_say_what_the_data_say() -> None:
