@@ -12,8 +12,11 @@ What is done with what exports contain:
 - **Rows** without an id, a date or an amount, with one that cannot be read, with a negative amount (a return), or with
   another number of cells than the header are set aside. So is a row that repeats an earlier one in every column:
   usually the export was joined to itself, but it can be a second, equal purchase, which only an order number in the
-  file can show. So is a row whose id is ``Total``, ``Summe`` or the like: exports end in such rows. Amounts of zero
-  are kept, and one row with more than half of all money is kept and noted. How much money is set aside is noted.
+  file can show. Where the order number is mapped, the mapped columns are compared as they are read (``18,41`` repeats
+  ``18,41 €``), else all are compared as text. So is a row whose id is ``Total``, ``Summe`` or the like: exports end in
+  such rows. Another row that is set aside is noted as a total if it begins so, or has the sum of the other amounts.
+  Amounts of zero are kept and noted, and so is one row with half of all money. How much money is set aside is noted.
+- **Amounts** are totals of a row. Prices of one piece, beside quantities that are not all 1, are read and noted.
 - If more than half of the rows would be set aside, the file is refused: then the mapping is wrong, or the export.
 
 The file is read as a stream, and again only for the whole of the rows that are set aside.
@@ -50,6 +53,7 @@ from crkit.ownvalues import (
     FileProblem,
     Reason,
     as_text,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -60,8 +64,17 @@ Cells = Sequence[object]
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 HEADER_WITHIN = 30
 ENOUGH_TO_COMPARE = 20
+FEWEST_SUMMED = 3
+LINE_TOTAL = "line_total"
+LIKE_A_TOTAL = "it looks like a total"
+NEARLY = 0.01
 REPEATED = Reason(
-    "repeats an earlier row in every column", None, "if these are purchases of their own, export their order number too"
+    "repeats an earlier row in every column",
+    None,
+    "if these are purchases of their own, export their order number too, and map order_id",
+)
+REPEATED_ORDER = Reason(
+    REPEATED.text, None, "if these are lines of their own in one order, export the number of the line too"
 )
 SAVE_AS = "open it in a spreadsheet and save it as .xlsx or as CSV"
 SIGNATURES = {
@@ -79,10 +92,18 @@ LOOKS_LIKE = {
     "ordered_at": "date orderdate invoicedate purchasedate createdat created transactiondate paidat timestamp datetime "
     "day datum bestelldatum rechnungsdatum kaufdatum besteldatum",
     "amount_eur": "amount total totalamount totalprice ordertotal ordervalue revenue sales price value net gross "
-    "netamount grandtotal subtotal linetotal betrag umsatz gesamt gesamtbetrag summe preis bedrag totaal",
+    "netamount grossamount orderamount invoiceamount lineamount grandtotal subtotal linetotal netsales grosssales "
+    "betrag gesamtbetrag bruttobetrag nettobetrag rechnungsbetrag bestellbetrag zahlbetrag endbetrag umsatz "
+    "bruttoumsatz nettoumsatz bestellwert auftragswert warenwert rechnungssumme bestellsumme gesamtsumme gesamtpreis "
+    "gesamt summe preis bedrag totaal",
     "currency": "currency currencycode waehrung währung devise valuta moneda",
 }
 TOTAL = re.compile(r"(grand ?|sub ?)?totals?\b.*|sum|summe|gesamt(summe)?|totaal", re.IGNORECASE)
+QUANTITY = re.compile(
+    r".*(quantity|qty|menge|anzahl|stückzahl|stueckzahl|aantal)|(quantity|qty).*|.*units(sold|ordered)?|stück|pcs"
+)
+PRICE = re.compile(r"(?!.*(total|line|order|sum|gesamt|ext|paid)).*(price|preis|prijs).*")
+DATA = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}.*|[^\w]*\d+[.,]\d+\W*[A-Z]{0,3}")
 
 
 class FileRead(NamedTuple):
@@ -150,8 +171,9 @@ def read(
         reasons = np.where(pd.isna(reasons), why, reasons)
         notes += found.notes
         currencies.insert(0, found.currency)
-    for row in _repeated(layout, cells, lines, reasons):
-        reasons[row] = REPEATED
+    numbered = table == "orders" and "order_id" in frame
+    for row in _repeated(layout, _keys(frame) if numbered else cells, places if numbered else (), lines, reasons):
+        reasons[row] = REPEATED_ORDER if numbered else REPEATED
     usable = pd.isna(reasons)
     if currency_place:
         currencies.insert(0, _one_currency(layout, currency_place[0], columns[-1], lines, usable))
@@ -160,12 +182,18 @@ def read(
     total = len(cells) + len(ragged)
     _refuse_if_most(layout, bad, total)
     currency = next((currency for currency in currencies if currency), "currency units")
-    money = next((values for ours, values in frame.items() if ours.startswith("amount")), None)
-    notes += _money_notes(bad, lines, money, usable, currency)
+    whole = {line: _trim(row, len(layout.header)) for line, row in layout.records() if line in bad} if bad else {}
+    if amount := next((ours for ours in frame if ours.startswith("amount")), None):
+        money = pd.Series(frame[amount].to_numpy(float), index=lines)
+        bad |= _totals(bad, whole, money, money[usable].sum())
+        notes = [*_price_notes(layout, wanted[amount][0], lines[usable]), *notes]
+        notes += [*_aside_notes(bad, money, currency), *_kept_notes(money[usable], frame.get("order_id"), usable)]
+    else:
+        notes += _aside_notes(bad, pd.Series(dtype=float), currency)
     typed = pd.DataFrame({ours: _typed(values[usable], by_name[ours]) for ours, values in frame.items()})
     return FileRead(
         frame=typed.reset_index(drop=True),
-        set_aside=_originals(layout, bad),
+        set_aside=_originals(layout, bad, whole),
         read=total,
         used=len(typed),
         notes=tuple(notes),
@@ -173,25 +201,97 @@ def read(
     )
 
 
-def _money_notes(
-    bad: Mapping[int, Reason], lines: Array, money: pd.Series[Any] | None, usable: Array, currency: str
-) -> list[str]:
-    """What was set aside, with its money where that can be read, and a row with more money than all others."""
-    readable = pd.Series(dtype=float) if money is None else pd.Series(money.to_numpy(float), index=lines).dropna()
+def _totals(
+    bad: Mapping[int, Reason], whole: Mapping[int, Sequence[str]], money: pd.Series[Any], used: float
+) -> dict[int, Reason]:
+    """The rows set aside that look like totals, by how they begin or by the sum that they hold, with their reason."""
+    found, every = {}, money.sum()
+    for line, reason in bad.items():
+        amount = money.get(line, np.nan)
+        sums = (used, every - amount) if len(money) > FEWEST_SUMMED else ()
+        first = next((cell.strip() for cell in whole[line] if cell.strip()), "")
+        if reason != SUM_ROW and (
+            TOTAL.fullmatch(first.rstrip(" :")) or any(abs(amount - total) < NEARLY * amount for total in sums)
+        ):
+            found[line] = Reason(f"{reason.text}; {LIKE_A_TOTAL}", None, SUM_ROW.remedy)
+    return found
+
+
+def _aside_notes(bad: Mapping[int, Reason], money: pd.Series[Any], currency: str) -> list[str]:
+    """What was set aside, with its money where that can be read."""
+    readable = money.dropna()
     notes = []
     for reason, count in Counter(bad.values()).most_common():
-        theirs = readable[readable.index.isin([line for line, why in bad.items() if why == reason])]
+        which = [line for line, why in bad.items() if why == reason]
+        theirs = readable[readable.index.isin(which)]
         worth = f" ({theirs.sum():,.2f} {currency})" if len(theirs) else ""
         if reason.text.endswith(RETURN):
             what = "1 return or refund" if count == 1 else f"{count:,} returns or refunds"
             notes.append(f"{what}{worth} set aside: money here is before returns")
+        elif reason.text.endswith(LIKE_A_TOTAL) and count == 1:
+            notes.append(f"line {which[0]} looks like a total row{worth} and is set aside; {reason.remedy}")
         else:
             advice = f"; {reason.remedy}" if reason.column is None else ""
             notes.append(f"{_rows(count)} set aside{worth}: {reason.text}{advice}")
-    kept = readable[readable.index.isin(lines[usable])]
-    if len(kept) >= ENOUGH_TO_COMPARE and kept.max() * 2 > kept.sum():
-        notes.append(f"line {kept.idxmax()} holds {100 * kept.max() / kept.sum():.0f} % of all money: is it right?")
     return notes
+
+
+def _kept_notes(money: pd.Series[Any], orders: pd.Series[Any] | None, usable: Array) -> list[str]:
+    """A row with half of all money, and purchases of nothing: of orders, if their numbers are known, else of rows."""
+    notes = []
+    if len(money) >= ENOUGH_TO_COMPARE and money.max() * (2 + NEARLY) > money.sum():
+        notes.append(f"line {money.idxmax()} holds {100 * money.max() / money.sum():.0f} % of all money: is it right?")
+    one, more = ("row", "rows") if orders is None else ("order", "orders")
+    zero = int(((money if orders is None else money.groupby(orders[usable].to_numpy()).sum()) == 0).sum())
+    if zero:
+        told = f"1 {one} has the amount 0, and counts as a purchase"
+        notes.append(told if zero == 1 else f"{zero:,} {more} have the amount 0, and count as purchases")
+    return notes
+
+
+class _Pieces(NamedTuple):
+    """A column of prices of one piece, and the column of quantities beside it, which is not 1 throughout."""
+
+    price: str
+    quantity: str
+    negative: frozenset[int]  # the lines whose quantity is negative
+    advice: str
+
+
+def _pieces(layout: _Layout, price: str) -> _Pieces | None:
+    """What the amounts would have to be multiplied by, if a column looks like prices of one piece."""
+    place = next((i for i, name in enumerate(layout.header) if QUANTITY.fullmatch(_plain(name))), None)
+    if place is None or not PRICE.fullmatch(_plain(price)):
+        return None
+    other, negative = False, set()
+    for line, row in layout.records():
+        text = as_text(row[place]).strip() if place < len(row) else ""
+        if re.fullmatch(r"[+-]?\d+([.,]\d+)?", text):
+            other |= float(text.replace(",", ".")) != 1
+            if text.startswith("-"):
+                negative.add(line)
+    if not other:
+        return None
+    from openpyxl.utils import get_column_letter
+
+    quantity, first = layout.header[place], layout.header_line + 1
+    product = "*".join(f"{get_column_letter(i + 1)}{first}" for i in (place, layout.header.index(price)))
+    advice = f'in pandas orders["{LINE_TOTAL}"] = orders["{quantity}"] * orders["{price}"], in a spreadsheet ={product}'
+    return _Pieces(price, quantity, frozenset(negative), f"make a column of line totals: {advice}")
+
+
+def _price_notes(layout: _Layout, amount: str, used: Array) -> list[str]:
+    pieces = _pieces(layout, amount)
+    if pieces is None:
+        return []
+    returned = ""
+    if count := int(np.isin(used, list(pieces.negative)).sum()):
+        purchases = "(a cancellation) counts as a purchase" if count == 1 else "(cancellations) count as purchases"
+        returned = f", and {_rows(count)} with a negative {pieces.quantity} {purchases}"
+    return [
+        f"{amount} looks like the price of one piece, and {pieces.quantity} is not always 1: the amounts here are not "
+        f"what was paid{returned}; {pieces.advice}, and map that"
+    ]
 
 
 def _wanted(path: Path, table: str, fields: Sequence[Field], mapping: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -225,6 +325,12 @@ def _wanted(path: Path, table: str, fields: Sequence[Field], mapping: Mapping[st
     return wanted
 
 
+def _plain(name: str) -> str:
+    """A column's name without case, signs and currency, as ``Total (EUR)`` is ``total``."""
+    words = [word for word in re.split(r"[\W_]+", name) if word.upper() not in CODES]
+    return "".join(words).casefold()
+
+
 def _squeeze(name: object) -> str:
     return " ".join(as_text(name).replace("\ufeff", "").split())
 
@@ -235,19 +341,26 @@ def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_La
     notes: list[str] = []
     sheets, encoding = _open(path)
     ways: list[tuple[str | None, str]] = [(sheet, "") for sheet in sheets] or [(None, mark) for mark in DELIMITERS]
-    best: tuple[tuple[int, int], _Layout] | None = None
+    alike = {_plain(name) for ours in wanted for name in (ours, *LOOKS_LIKE.get(ours, "").split())}
+    best: tuple[tuple[int, ...], _Layout] | None = None
     problem = FileProblem(path, "it is empty", remedy="export it again, with a header and rows")
     for sheet, delimiter in ways:
+        scores: list[tuple[tuple[int, ...], int, list[str]]] = []
         try:
             for line, cells in itertools.islice(_records(path, sheet, encoding, delimiter), HEADER_WITHIN):
                 header = [_squeeze(cell) for cell in cells]
                 while header and not header[-1]:
                     header.pop()
-                score = (len(names & set(header)), len(header))
-                if header and (best is None or score > best[0]):
-                    best = score, _Layout(path, sheet, encoding, delimiter, line, tuple(header))
+                words = sum(any(map(str.isalpha, cell)) for cell in header)
+                likely = len(alike & {_plain(cell) for cell in header})
+                scores.append(((len(names & set(header)), likely, words), line, header))
         except FileProblem as error:  # with the wrong delimiter, quotation marks can seem not to match
             problem = error
+        scores = [scored for scored in scores if scored[2]]
+        if scores:
+            score, line, header = max(scores, key=operator.itemgetter(0))  # the first of those that are equally good
+            if best is None or (*score, len(header)) > best[0]:
+                best = (*score, len(header)), _Layout(path, sheet, encoding, delimiter, line, tuple(header))
     if best is None:
         raise problem
     layout = best[1]
@@ -272,22 +385,37 @@ def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_La
 
 def _no_such_column(layout: _Layout, ours: str, theirs: str, wanted: Mapping[str, tuple[str, str]]) -> FileProblem:
     known = [name for name in dict.fromkeys(layout.header) if name]
-    shown = ", ".join(repr(name) for name in known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
+    listed = ", ".join(repr(name) for name in known[:30]) + (f" and {len(known) - 30} more" if len(known) > 30 else "")
+    if any(DATA.fullmatch(name) for name in known):
+        raise FileProblem(
+            layout.path,
+            f"line {layout.header_line} looks like data, not like a header: {listed}",
+            remedy="write the names of the columns into a line above it",
+        )
     taken = {name for name, _ in wanted.values()}
     mapping = {name: f"{mapped}, {hint}" if hint else mapped for name, (mapped, hint) in wanted.items()}
-    found = False
+    pieces = next(filter(None, (_pieces(layout, name) for name in known)), None)
+    found, first = False, ""
     for name, (mapped, hint) in wanted.items():
-        if mapped not in known and (guess := _guess(name, mapped, [other for other in known if other not in taken])):
+        if mapped in known:
+            continue
+        free = [other for other in known if other not in taken]
+        priced = pieces if name.startswith("amount") else None
+        guess = _guess(name, mapped, [other for other in free if not (priced and PRICE.fullmatch(_plain(other)))])
+        if guess is None and priced:
+            first = f"{priced.price} looks like the price of one piece, so first {priced.advice}; then "
+            guess = LINE_TOTAL
+        if guess:
             mapping[name] = f"{guess}, {hint}" if hint else guess
             found = True
             taken.add(guess)
-    what = f"there is no such column for {ours}; its columns are {shown}"
+    columns = f"the columns on line {layout.header_line}" if layout.header_line > 1 else "its columns"
     return FileProblem(
         layout.path,
-        what,
+        f"there is no such column for {ours}; {columns} are {listed}",
         column=theirs,
         rows=_first_rows(layout),
-        remedy="perhaps map them so" if found else f"map {ours} to one of them",
+        remedy=f"{first or 'perhaps '}map them so" if found else f"map {ours} to one of them",
         columns=[{name: mapped for name, mapped in mapping.items() if name != mapped}] if found else (),
     )
 
@@ -298,8 +426,8 @@ def _first_rows(layout: _Layout) -> list[tuple[int, str]]:
 
 def _guess(ours: str, theirs: str, known: Sequence[str]) -> str | None:
     """The file's column that is most like the one that was looked for."""
-    plain = {re.sub(r"[\W_]", "", name).casefold(): name for name in reversed(known)}
-    likely = [re.sub(r"[\W_]", "", theirs).casefold(), ours.replace("_", ""), *LOOKS_LIKE.get(ours, "").split()]
+    plain = {_plain(name): name for name in reversed(known)}
+    likely = [_plain(theirs), _plain(ours), *LOOKS_LIKE.get(ours, "").split()]
     for name in likely:
         if name in plain:
             return plain[name]
@@ -406,7 +534,7 @@ def _open_quote(path: Path, line: int) -> FileProblem:
 
 def _currency_column(header: Sequence[str], taken: Sequence[int]) -> list[int]:
     names = LOOKS_LIKE["currency"].split()
-    found = [i for i, name in enumerate(header) if re.sub(r"[\W_]", "", name).casefold() in names]
+    found = [i for i, name in enumerate(header) if _plain(name) in names]
     return [i for i in found if i not in taken][:1]
 
 
@@ -482,18 +610,23 @@ def _check_last(layout: _Layout, line: int) -> None:
             raise _open_quote(layout.path, line) from None
 
 
-def _repeated(layout: _Layout, cells: Sequence[Any], lines: Array, reasons: Array) -> list[int]:
-    """The rows without a reason that repeat an earlier such row in every column of the file."""
+def _keys(frame: Mapping[str, pd.Series[Any]]) -> list[tuple[int, ...]]:
+    """What was read in each row, as one number a column that is the same for the same value."""
+    return list(zip(*(pd.factorize(values)[0].tolist() for values in frame.values()), strict=True))
+
+
+def _repeated(layout: _Layout, keys: Sequence[Any], places: Sequence[int], lines: Array, reasons: Array) -> list[int]:
+    """The rows without a reason that repeat an earlier such row, in their key and in every column not in ``places``."""
     usable = np.flatnonzero(pd.isna(reasons))
-    seen = Counter(cells[row] for row in usable.tolist())
+    seen = Counter(keys[row] for row in usable.tolist())
     if len(seen) == len(usable):
         return []
-    candidates = {int(lines[row]): row for row in usable.tolist() if seen[cells[row]] > 1}
+    candidates = {int(lines[row]): row for row in usable.tolist() if seen[keys[row]] > 1}
     earlier: set[tuple[object, ...]] = set()
     repeated = []
     for line, whole in layout.records():
         if line in candidates:
-            key = tuple(whole)
+            key = (keys[candidates[line]], *(cell for i, cell in enumerate(whole) if i not in places))
             if key in earlier:
                 repeated.append(candidates[line])
             earlier.add(key)
@@ -503,19 +636,24 @@ def _repeated(layout: _Layout, cells: Sequence[Any], lines: Array, reasons: Arra
 def _refuse_if_most(layout: _Layout, bad: Mapping[int, Reason], total: int) -> None:
     if len(bad) * 2 <= total:
         return
-    reason, count = Counter(bad.values()).most_common(1)[0]
-    lines = sorted(line for line, why in bad.items() if why == reason)[:3]
-    whole = {line: row for line, row in layout.records() if line in lines}
-    place = None if reason.column is None else layout.header.index(reason.column)
-    shown = [
-        (line, whole[line][place] if place is not None else layout.delimiter.join(map(str, whole[line])))
-        for line in lines
-    ]
+    firsts = {reason: sorted(line for line, why in bad.items() if why == reason)[:3] for reason in set(bad.values())}
+    needed = set(itertools.chain.from_iterable(firsts.values()))
+    whole = {line: row for line, row in layout.records() if line in needed}
+
+    def cells(reason: Reason) -> list[tuple[int, object]]:
+        place = None if reason.column is None else layout.header.index(reason.column)
+        return [
+            (line, layout.delimiter.join(map(str, whole[line])) if place is None else whole[line][place])
+            for line in firsts[reason]
+        ]
+
+    (reason, count), *others = Counter(bad.values()).most_common()
     raise FileProblem(
         layout.path,
         f"{len(bad):,} of {_rows(total)} cannot be used; in {count:,} of them {_clause(reason)}",
         column=reason.column,
-        rows=shown,
+        rows=cells(reason),
+        besides="".join(f"; in {n:,} {_clause(other)}{shown(cells(other))}" for other, n in others),
         remedy=reason.remedy,
     )
 
@@ -528,16 +666,15 @@ def _clause(reason: Reason) -> str:
     return reason.text if reason.column else f"the row {reason.text}"
 
 
-def _originals(layout: _Layout, bad: Mapping[int, Reason]) -> pd.DataFrame:
+def _originals(layout: _Layout, bad: Mapping[int, Reason], rows: Mapping[int, Sequence[str]]) -> pd.DataFrame:
     """The rows set aside, whole and as text, with their line and reason."""
-    rows = {line: _trim(row, len(layout.header)) for line, row in layout.records() if line in bad} if bad else {}
     names = ["line", "reason"]
     for i in range(max([len(layout.header), *map(len, rows.values())])):
         name = layout.header[i] if i < len(layout.header) and layout.header[i] else f"column {i + 1}"
         names.append(
             next(n for n in itertools.chain([name], (f"{name}.{k}" for k in itertools.count(2))) if n not in names)
         )
-    full = [[line, _reason(bad[line], row), *row, *[""] * (len(names) - 2 - len(row))] for line, row in rows.items()]
+    full = [[line, bad[line].text, *row, *[""] * (len(names) - 2 - len(row))] for line, row in rows.items()]
     return pd.DataFrame(full, columns=names).astype(dict.fromkeys(names[1:], "str") | {"line": "int64"})
 
 
@@ -547,11 +684,6 @@ def _trim(row: Cells, width: int) -> list[str]:
     while len(texts) > width and not texts[-1]:
         texts.pop()
     return texts
-
-
-def _reason(reason: Reason, row: Sequence[str]) -> str:
-    first = next((cell.strip() for cell in row if cell.strip()), "")
-    return f"{reason.text}; it looks like a total" if reason != SUM_ROW and TOTAL.fullmatch(first) else reason.text
 
 
 def _typed(values: pd.Series[Any], field: Field) -> pd.Series[Any]:

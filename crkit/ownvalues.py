@@ -126,15 +126,21 @@ class FileProblem(ValueError):  # noqa: N818  # what the reader meets is a probl
         column: str | None = None,
         rows: Iterable[tuple[int, object]] = (),
         columns: Iterable[Mapping[str, str]] = (),
+        besides: str = "",
     ) -> None:
         self.file, self.column, self.rows, self.advice = file.name, column, tuple(rows)[:3], remedy
         self.columns = tuple(dict(mapping) for mapping in columns)
         ways = " or ".join(f"columns = {json.dumps(mapping, ensure_ascii=False)}" for mapping in self.columns)
         self.remedy = f"{remedy}: {ways}" if ways else remedy
         where = f"{file.name}, column {column!r}" if column is not None else file.name
-        shown = "; ".join(f"line {line}: {_shorten(value)}" for line, value in self.rows)
-        self.said = f"{where}: {what}{f' ({shown})' if shown else ''}"
+        self.said = f"{where}: {what}{shown(self.rows)}{besides}"
         super().__init__(f"{self.said}. Remedy: {self.remedy}.")
+
+
+def shown(rows: Iterable[tuple[int, object]]) -> str:
+    """Rows in a message, in brackets: line number and value of each; nothing if there are none."""
+    told = "; ".join(f"line {line}: {_shorten(value)}" for line, value in rows)
+    return f" ({told})" if told else ""
 
 
 def _shorten(value: object) -> str:

@@ -663,6 +663,167 @@ def test_every_distinct_cell_is_read_once(read, monkeypatch):
     assert sorted(seen) == [f"{i},50" for i in range(10)]
 
 
+# Lines, pieces and orders -----------------------------------------------------------------------------------------
+
+RETAIL = "InvoiceNo;Quantity;InvoiceDate;UnitPrice;CustomerID\n"
+RETAIL_LINES = "1;{};2024-01-05;2.50;a\n2;3;2024-02-05;1.25;b\nC2;{};2024-02-06;1.25;b\n"
+RETAIL_COLUMNS = {"customer_id": "CustomerID", "ordered_at": "InvoiceDate", "amount_eur": "UnitPrice"}
+MADE = """in pandas orders["line_total"] = orders["Quantity"] * orders["UnitPrice"], in a spreadsheet =B2*D2"""
+
+
+def test_prices_of_a_piece_beside_quantities_are_noted_first(read):
+    noted = read(RETAIL + RETAIL_LINES.format(12, -3), columns=RETAIL_COLUMNS).notes[0]
+    assert "UnitPrice looks like the price of one piece, and Quantity is not always 1" in noted
+    assert "1 row with a negative Quantity (a cancellation) counts as a purchase" in noted
+    assert MADE in noted
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "noted"),
+    [
+        *(("qty", "price", True), ("Menge", "Einzelpreis (EUR)", True), ("Anzahl", "Preis", True)),
+        *(("Stückzahl", "Stückpreis", True), ("Units sold", "unit_price", True), ("Quantity", "UnitPrice", True)),
+        *(("Quantity", "Total price", False), ("Menge", "Gesamtpreis", False), ("Note", "UnitPrice", False)),
+        *(("Quantity", "Amount", False), ("Mengeneinheit", "Preis", False)),
+    ],
+)
+def test_only_a_price_beside_a_quantity_looks_like_the_price_of_a_piece(read, quantity, price, noted):
+    lines = RETAIL_LINES.format("kg", "kg").replace(";3;", ";kg;") if "einheit" in quantity else RETAIL_LINES
+    content = (RETAIL + lines.format(12, 2)).replace("Quantity", quantity).replace("UnitPrice", price)
+    notes = read(content, columns={**RETAIL_COLUMNS, "amount_eur": price}).notes
+    assert any("price of one piece" in note for note in notes) == noted
+
+
+def test_where_every_quantity_is_one_a_price_is_a_total(read, refuse):
+    content = RETAIL + RETAIL_LINES.format(1, 1).replace(";3;", ";1.0;")
+    assert read(content, columns=RETAIL_COLUMNS).notes == ()
+    priced = refuse(content.replace("UnitPrice", "Price"), columns={}).columns
+    assert priced[0]["amount_eur"] == "Price"
+
+
+@pytest.mark.parametrize("amount", ["Quantity*UnitPrice", "UnitPrce", "amount_eur"])
+def test_a_price_of_a_piece_is_not_suggested_as_the_amount(refuse, amount):
+    content = RETAIL + RETAIL_LINES.format(12, -3)
+    problem = refuse(content, columns={**RETAIL_COLUMNS, "amount_eur": amount})
+    assert MADE in problem.advice
+    assert problem.columns == ({**RETAIL_COLUMNS, "amount_eur": "line_total"},)
+
+
+def test_a_total_beside_prices_and_quantities_is_suggested(refuse):
+    content = RETAIL.replace("InvoiceNo", "Umsatz") + RETAIL_LINES.format(12, 3)
+    assert refuse(content, columns={}).columns == ({**RETAIL_COLUMNS, "amount_eur": "Umsatz"},)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Bruttobetrag", "Gesamtbetrag", "Rechnungsbetrag", "Nettobetrag", "Umsatz", "Nettoumsatz", "Bestellwert"),
+        *("Rechnungssumme", "Endbetrag", "Warenwert", "Order Amount", "Bruttobetrag (EUR)", "total_usd"),
+    ],
+)
+def test_an_amount_is_suggested_by_its_name(refuse, name):
+    problem = refuse(f"Kundennr.;Bestelldatum;{name}\n1;2024-01-05;1\n", columns={})
+    assert problem.columns[0]["amount_eur"] == name
+
+
+ORDER = {**COLUMNS, "order_id": "No"}
+ORDER_HEADER = "CustomerID;InvoiceDate;Total;Note;No\n"
+
+
+def test_with_an_order_number_rows_are_repeats_if_they_are_read_alike(read):
+    rows = [
+        *("1;05.01.2024;18,41;a;B-1", "1;2024-01-05;18,41 €;a;B-1", " 1;05.01.2024;18,41;a;B-1"),
+        *("1;05.01.2024;18,41;a;B-1", "1;05.01.2024;18,41;a;B-2", "1;05.01.2024;18,41 €;b;B-1"),
+    ]
+    result = read(ORDER_HEADER + "\n".join(rows), columns=ORDER)
+    assert [line for line, _ in aside(result)] == [3, 4, 5]
+    assert [reason for _, reason in aside(result)] == ["repeats an earlier row in every column"] * 3
+    assert not any("order number" in note for note in result.notes)
+    assert any("3 rows set aside (55.23 EUR): repeats an earlier row" in note for note in result.notes)
+
+
+def test_without_an_order_number_rows_that_are_read_alike_are_kept(read):
+    rows = "1;05.01.2024;18,41;a;B-1\n1;05.01.2024;18,41 €;a;B-1\n"
+    assert read(ORDER_HEADER + rows).used == 2
+
+
+def test_orders_with_the_amount_zero_are_noted(read):
+    rows = "1;2024-01-05;0;a;{}\n1;2024-01-05;3;b;B-1\n2;2024-01-06;0,00;a;{}\n2;2024-01-06;0;c;{}\n"
+    lines = read(ORDER_HEADER + rows.format("B-1", "B-2", "B-2"))
+    assert "3 rows have the amount 0, and count as purchases" in lines.notes
+    orders = read(ORDER_HEADER + rows.format("B-1", "B-2", "B-2"), columns=ORDER)
+    assert "1 order has the amount 0, and counts as a purchase" in orders.notes
+    assert not any("amount 0" in note for note in read(HEADER + TWO).notes)
+
+
+# Headers and totals -----------------------------------------------------------------------------------------------
+
+
+def test_a_longer_row_is_not_taken_for_the_header(refuse):
+    problem = refuse("customer,date,total,\nA,03/04/2024,1.234,\nB,05/06/2024,£7,extra,field\n", columns={})
+    assert "its columns are 'customer', 'date', 'total' (" in str(problem)
+    assert problem.columns == ({"customer_id": "customer", "ordered_at": "date", "amount_eur": "total"},)
+    unknown = refuse("a,b,c\n1,2,3\nB,05/06/2024,£7,extra,field\n", columns={})
+    assert "its columns are 'a', 'b', 'c' (" in str(unknown)
+
+
+def test_below_a_cover_the_header_is_found_though_no_name_is_mapped(refuse):
+    problem = refuse("Sales report, all shops\n\nKunde;Datum;Umsatz\n1;2024-01-05;1\nx;y;z;a;b\n", columns={})
+    assert "the columns on line 3 are 'Kunde', 'Datum', 'Umsatz'" in str(problem)
+
+
+@pytest.mark.parametrize("row", ["A;03.04.2024;12,50", "A;2024-04-03 10:00;12", "A;Jan 3;12.50 EUR"])
+def test_a_file_without_a_header_is_said_to_be_one(refuse, row):
+    problem = refuse(f"{row}\n{row}\n")
+    assert "line 1 looks like data, not like a header: 'A', " in str(problem)
+    assert problem.remedy == "write the names of the columns into a line above it"
+
+
+def test_every_reason_is_told_where_most_rows_cannot_be_used(refuse):
+    rows = ["a;soon;1;x", ";2024-01-05;2;x", "b;later;3;x", "c;2024-01-05", "d;2024-01-05;4;x"]
+    problem = refuse(HEADER + "\n".join(rows))
+    assert (
+        "4 of 5 rows cannot be used; in 2 of them InvoiceDate is not a date (line 2: 'soon'; line 4: 'later'); in 1 "
+        "CustomerID is empty (line 3: ''); in 1 the row has 2 cells where the header has 4 (line 5: 'c;2024-01-05'). "
+    ) in str(problem)
+    assert problem.rows == ((2, "soon"), (4, "later"))
+
+
+@pytest.mark.parametrize("label", ["", "Summe", "Total:"])
+def test_a_total_among_the_rows_set_aside_is_told_apart(read, label):
+    rows = "".join(f"x;{i};2024-01-05;10,50\n" for i in range(9)) + "x;;2024-01-05;10,50\n"
+    result = read("Note;CustomerID;InvoiceDate;Total\n" + rows + f"{label};;;105,20\n")
+    assert aside(result) == [(11, "CustomerID is empty"), (12, "CustomerID is empty; it looks like a total")]
+    assert "1 row set aside (10.50 currency units): CustomerID is empty" in result.notes
+    assert (
+        "line 12 looks like a total row (105.20 currency units) and is set aside; leave totals out of the export"
+        in result.notes
+    )
+
+
+def test_the_total_of_the_rows_used_is_a_total_too(read):
+    rows = "".join(f"x;{i};2024-01-05;10,50\n" for i in range(9)) + "x;;2024-01-05;50,00\n"
+    result = read("Note;CustomerID;InvoiceDate;Total\n" + rows + ";;;94,50\n")
+    assert aside(result)[1] == (12, "CustomerID is empty; it looks like a total")
+
+
+@pytest.mark.parametrize("money", ["90,00", "110,00", "-105,00"])
+def test_a_large_amount_is_not_a_total(read, money):
+    rows = "".join(f"x;{i};2024-01-05;10,50\n" for i in range(10))
+    result = read("Note;CustomerID;InvoiceDate;Total\n" + rows + f";;2024-01-05;{money}\n")
+    assert aside(result) == [(12, "CustomerID is empty")]
+
+
+def test_two_equal_amounts_are_no_total(read):
+    assert aside(read(HEADER + "1;2024-01-05;5,00;a\n;2024-01-06;5,00;b\n")) == [(3, "CustomerID is empty")]
+
+
+def test_a_total_that_has_an_id_is_noted(read):
+    rows = "".join(f"{i};2024-01-05;10,10;x\n" for i in range(20))
+    result = read(HEADER + rows + "alle;2024-01-31;202,00;x\n")
+    assert "line 22 holds 50 % of all money: is it right?" in result.notes
+
+
 # Properties -------------------------------------------------------------------------------------------------------
 
 ORDERS = st.lists(
