@@ -371,10 +371,13 @@ def _in_short(result: FileRead) -> str:
     orders, currency = result.frame, result.currency
     days = orders["ordered_at"].dt.normalize().groupby(orders["customer_id"]).nunique()
     money = orders["amount_eur"]
+    rows = f"rows: {len(orders):,}"
+    if "order_id" in orders:
+        rows = f"orders: {len(orders):,} rows in {orders['order_id'].nunique():,} orders"
     return (
         f"  customers: {len(days):,}, of whom {int((days > 1).sum()):,} came back on another day\n"
-        f"  orders: from {orders['ordered_at'].min():%Y-%m-%d} to {orders['ordered_at'].max():%Y-%m-%d}\n"
-        f"  amounts: from {money.min():,.2f} to {money.max():,.2f}, in all {money.sum():,.2f} {currency}"
+        f"  {rows}, from {orders['ordered_at'].min():%Y-%m-%d} to {orders['ordered_at'].max():%Y-%m-%d}\n"
+        f"  amounts: from {money.min():,.2f} to {money.max():,.2f} a row, in all {money.sum():,.2f} {currency}"
     )
 
 

@@ -140,14 +140,36 @@ def test_check_data_shows_counts_refused_rows_and_how_to_go_on(lessons, capsys):
     days = {(100 + i % 40, i % 28, i % 12) for i in range(120)}
     assert len(days) == 120
     assert "customers: 40, of whom 40 came back on another day" in said
-    assert "orders: from 2024-01-01 to 2024-12-28" in said
-    assert "amounts: from 10.50 to 129.50, in all 8,400.00 currency units" in said
+    assert "rows: 120, from 2024-01-01 to 2024-12-28" in said
+    assert "amounts: from 10.50 to 129.50 a row, in all 8,400.00 currency units" in said
     go_on = shlex.split(said.strip().splitlines()[-1])
     assert go_on[:3] == ["crkit", "run", "segments"]
     options = cli.parser().parse_args(go_on[1:])
     assert options.parameter == ["data=my orders.csv", "margin=0.4"]
     assert options.map == MAPS[1::2]
     assert [path.name for path in lessons.iterdir()] == ["my orders.csv"]
+
+
+def test_rows_are_orders_only_if_the_order_number_says_so(lessons, capsys):
+    lines = "No;" + ORDERS.replace("\n", "\nB-1;", 2).replace("\n1", "\nB-2;1")
+    (lessons / "orders.csv").write_text(lines, encoding="utf-8")
+    assert cli.main(["check-data", "orders", "orders.csv", *MAPS]) == 0
+    assert "  rows: 120, from" in capsys.readouterr().out
+    assert cli.main(["check-data", "orders", "orders.csv", *MAPS, "--map", "order_id=No"]) == 0
+    assert "  orders: 120 rows in 2 orders, from 2024-01-01 to 2024-12-28\n" in capsys.readouterr().out
+
+
+def test_prices_of_a_piece_are_said_before_a_run_and_how_to_mend_them(lessons, capsys):
+    lines = "Quantity;" + ORDERS.replace("Total", "UnitPrice").replace("\n1", "\n3;1")
+    (lessons / "orders.csv").write_text(lines, encoding="utf-8")
+    maps = [word.replace("Total", "UnitPrice") for word in MAPS]
+    for command in (["check-data", "orders", "orders.csv"], ["run", "small", "-p", "data=orders.csv"]):
+        assert cli.main([*command, *maps]) == 0
+        first_note = capsys.readouterr().out.splitlines()[1]
+        assert "UnitPrice looks like the price of one piece" in first_note and "=A2*D2" in first_note
+    assert cli.main(["check-data", "orders", "orders.csv", *maps[:4], "--map", "amount_eur=Quantity*UnitPrice"]) == 2
+    told = capsys.readouterr().err
+    assert "=A2*D2" in told and told.rstrip().endswith("--map amount_eur=line_total")
 
 
 def test_notes_on_how_a_file_was_read_are_shown(lessons, capsys, monkeypatch):
