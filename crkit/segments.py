@@ -1371,19 +1371,21 @@ def plot_holdout(by_frequency: pd.DataFrame, over_time: pd.DataFrame) -> figures
     )
 
 
-def plot_retention(retention: pd.DataFrame) -> figures.Figure:
+def plot_retention(retention: pd.DataFrame, *, period: str = "period") -> figures.Figure:
     """Retention by cohort and age as a table of shades; periods not yet complete are left out.
 
     The title follows one cohort, the oldest, because shares of different cohorts at different ages cannot be compared.
 
     Args:
         retention: made by `retention_table`.
+        period: what to call its periods, such as ``"quarter"``.
     """
     whole = retention[retention["complete"] & (retention["age"] > 0)]
     if whole.empty:
         raise DataError("there is no complete period after the first one: observe for longer")
     grid = whole.pivot_table(index="cohort", columns="age", values="retention").sort_index(ascending=False)
     grid = grid.reindex(columns=range(1, int(whole["age"].max()) + 1))
+    sizes = whole.groupby("cohort")["customers"].first()
     fig, (ax,) = figures.new(size=(9, max(3.2, 1.6 + 0.26 * len(grid))))
     values = 100 * grid.to_numpy(dtype=np.float64)
     image = _heat(ax, values, vmin=0)
@@ -1391,22 +1393,24 @@ def plot_retention(retention: pd.DataFrame) -> figures.Figure:
         _write_in(ax, values, lambda v: f"{v:.0f}", size=7 if values.shape[1] > 14 else 9)
     steps = max(1, len(grid.columns) // 12)
     ax.set_xticks(range(0, len(grid.columns), steps), list(grid.columns[::steps]))
-    ax.set_yticks(range(len(grid)), [f"{cohort:%Y-%m-%d}" for cohort in grid.index])
+    ax.set_yticks(range(len(grid)), [f"{cohort:%Y-%m-%d}: {sizes[cohort]:,}" for cohort in grid.index])
     ax.tick_params(axis="y", labelsize=8)
-    ax.set(xlabel="periods since the first purchase", ylabel="first purchase in the period from")
+    ax.set(xlabel=f"{period}s since the first purchase", ylabel=f"first {period}: customers")
     bar = fig.colorbar(image, ax=ax)
     bar.set_label("bought again, %", color=figures.INK)
     oldest = whole[whole["cohort"] == whole["cohort"].min()].sort_values("age")
     shares = [
         f"{_percent(row.retention)} ({100 * row.lower:.0f} to {100 * row.upper:.0f})" for row in oldest.itertuples()
     ]
-    title = f"Of the oldest {oldest['customers'].iloc[0]} customers {shares[0]} buy again one period after their first"
+    title = (
+        f"Of the oldest {oldest['customers'].iloc[0]} customers {shares[0]} buy again one {period} after their first"
+    )
     if len(shares) > 1:
-        title += f", {shares[-1]} after {oldest['age'].iloc[-1]} periods"
+        title += f", {shares[-1]} after {oldest['age'].iloc[-1]} {period}s"
     return figures.finish(
         fig,
         title=title,
-        alt=f"Share of each cohort that bought again, by periods since the first purchase. {title}; the oldest "
+        alt=f"Share of each cohort that bought again, by {period}s since the first purchase. {title}; the oldest "
         f"cohort is that of {oldest['cohort'].iloc[0]:%Y-%m-%d}, with 95 % intervals in brackets.",
     )
 
@@ -1515,7 +1519,7 @@ def plot_sbg(model: Sbg, survival: Any, *, horizon: int | None = None) -> figure
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = 100 * observed[1:] / observed[:-1]
     right.plot(np.arange(1, seen + 1), kept, **{**figures.line(0), "linestyle": "none"})
-    right.set(xlabel="renewal", ylabel="of those still there, stay, %")
+    right.set(xlabel="renewal", ylabel="of those still there, stay, %", ylim=(0, 104))
     here, later = (_percent(float(v)) for v in model.survival([seen, horizon]))
     title = f"{_percent(observed[-1])} are still subscribed after {seen} renewals; the model expects {here}"
     if horizon > seen:
