@@ -689,7 +689,7 @@ def test_prices_of_a_piece_beside_quantities_are_noted_first(read):
 )
 def test_only_a_price_beside_a_quantity_looks_like_the_price_of_a_piece(read, quantity, price, noted):
     lines = RETAIL_LINES.format("kg", "kg").replace(";3;", ";kg;") if "einheit" in quantity else RETAIL_LINES
-    content = (RETAIL + lines.format(12, 2)).replace("Quantity", quantity).replace("UnitPrice", price)
+    content = (RETAIL + lines.format(12, 1)).replace("Quantity", quantity).replace("UnitPrice", price)
     notes = read(content, columns={**RETAIL_COLUMNS, "amount_eur": price}).notes
     assert any("price of one piece" in note for note in notes) == noted
 
