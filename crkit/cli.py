@@ -384,7 +384,7 @@ def _in_short(result: FileRead) -> str:
 def _hub(options: argparse.Namespace) -> int:
     import datetime
 
-    from crkit import datasets, hub, hub_report, relationships
+    from crkit import datasets, grouping, hub, hub_report
 
     if not Path(options.file).is_file():
         raise _RefusedError(f"there is no Hub {options.file}: the notebooks make it, beside themselves")
@@ -399,7 +399,7 @@ def _hub(options: argparse.Namespace) -> int:
                 tables=("contacts", "customers"),
             )
             contacts, customers = source["contacts"], source["customers"]
-            evidence = hub.evidence(contacts, relationships.visible_segments(customers), customers)
+            evidence = hub.evidence(contacts, grouping.visible_segments(customers), customers)
             about = f"Held against {source.description}."
             today = today or contacts["started_at"].max().date()
         done = hub_report.write_report(

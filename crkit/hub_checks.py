@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from crkit import figures
+from crkit.grouping import segment_of
 from crkit.hub_register import FREQUENCIES, Record, label, linked
 from crkit.intervals import Share, share
-from crkit.relationships import segment_of
 
 FEW_CONTACTS = 30
 HANDLED_BY = ("self", "bot", "human", "community")
@@ -291,7 +291,7 @@ def evidence(
     Args:
         contacts: the table ``contacts``.
         segments: one row a customer, with ``customer_id`` and ``segment``, such as
-            `crkit.relationships.visible_segments` gives.
+            `crkit.grouping.visible_segments` gives.
         customers: the table ``customers``, for named account owners; without it ``owner_share`` has no cases.
         since: only contacts from this day on; all by default.
 

@@ -14,7 +14,7 @@ def draft(today: datetime.date) -> tuple[Record, ...]:
         today: the day on which the draft is looked at; reviews are fixed relative to it.
 
     Returns:
-        One record each for the cafes, the offices and the homes of `crkit.relationships.visible_segments`.
+        One record each for the cafes, the offices and the homes of `crkit.grouping.visible_segments`.
 
     Example:
         >>> [record.segments for record in draft(datetime.date(2026, 1, 1))]

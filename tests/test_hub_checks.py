@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from crkit import datasets, hub, intervals, relationships
+from crkit import datasets, grouping, hub, intervals
 
 TODAY = datetime.date(2026, 1, 1)
 ADVICE = hub.draft(TODAY)[0]
@@ -196,7 +196,7 @@ def test_evidence_refuses_what_it_cannot_use():
 def test_shares_are_those_counted_by_hand_and_the_planted_mistakes_show(scenario):
     source = datasets.open_source(scenario=scenario, tables=("contacts", "customers"))
     contacts, customers = source["contacts"], source["customers"]
-    members = relationships.visible_segments(customers)
+    members = grouping.visible_segments(customers)
     kept = contacts.copy()
     late = contacts["started_at"].max() - pd.Timedelta(days=240)
     found = hub.evidence(contacts, members, customers, since=late)

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from crkit import cli, datasets, hub, hub_editor, hub_report, relationships
+from crkit import cli, datasets, grouping, hub, hub_editor, hub_report
 
 TODAY = datetime.date(2026, 1, 1)
 EVIL = '<script>alert(1)</script>" onerror="x'
@@ -17,7 +17,7 @@ EVIL = '<script>alert(1)</script>" onerror="x'
 @pytest.fixture(scope="module")
 def found():
     source = datasets.open_source(tables=("contacts", "customers"))
-    return hub.evidence(source["contacts"], relationships.visible_segments(source["customers"]), source["customers"])
+    return hub.evidence(source["contacts"], grouping.visible_segments(source["customers"]), source["customers"])
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from crkit import hub
+from crkit.grouping import segment_of, visible_segments
 from crkit.intervals import share
 from crkit.questions.core import Misconception, Question
-from crkit.relationships import segment_of, visible_segments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
