@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crkit import datasets, questions
+from crkit import datasets, questions, segments
 from crkit.questions import Misconception, Question, judge
 
 SOURCES = {
@@ -38,6 +38,10 @@ def opened(name):
 def all_questions():
     for topic in questions.topics():
         yield from importlib.import_module(f"crkit.questions.{topic}").QUESTIONS
+
+
+def named(name):
+    return next(question for question in all_questions() if question.name == name)
 
 
 EACH = [pytest.param(question, id=question.name) for question in all_questions()]
@@ -66,7 +70,11 @@ def test_misconceptions_are_recognised_on_the_default_company(question):
     for known in question.misconceptions:
         outcome = judge(question, known.solve(source), source)
         assert outcome.status == "misconception", f"{known.name} coincides with the right answer: {outcome}"
-        assert (outcome.misconception, outcome.message) == (known.name, known.says)
+        if question.kind == "choice":  # one choice may be wrong in several ways
+            assert known.name in outcome.misconception.split(" or ")
+            assert known.says in outcome.message
+        else:
+            assert (outcome.misconception, outcome.message) == (known.name, known.says)
 
 
 @pytest.mark.parametrize("question", EACH)
@@ -151,7 +159,7 @@ def test_forms_of_a_right_number(answer):
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (0.354, "0.354 is not the value"),
+        (0.3542, "0.3542 is not the value"),
         ("0.35", "'0.35' is text"),
         (True, "truth value"),
         (np.True_, "truth value"),
@@ -184,13 +192,86 @@ def test_a_percentage_is_recognised_only_where_a_share_is_asked_for():
 
 @given(st.floats(allow_nan=True, allow_infinity=True))
 def test_only_numbers_within_the_tolerance_are_right(value):
-    outcome = judge(number(relative=0.0, absolute=0.05), value, source_of())
+    outcome = judge(number(relative=0.0, absolute=0.05, share=False), value, source_of())
     assert (outcome.status == "right") == (abs(value - 0.35) <= 0.05)
 
 
+@pytest.mark.parametrize(
+    ("right", "answer", "passes"),
+    [
+        (0.2383, 0.24, True),
+        (0.2383, 0.238, True),
+        (0.2383, np.float32(0.24), True),
+        (0.2383, 0.2384, False),
+        (0.2383, 0.23, False),
+        (0.2383, 0.2, False),
+        (-0.2383, -0.24, True),
+        (-0.2383, 0.24, False),
+        (0.235, 0.23, True),
+        (0.235, 0.24, True),
+        (0.0032, 0.0, False),
+        (0.0032, 0.003, True),
+        (0.9981, 1, False),
+        (0.9981, 0.998, True),
+        (0.2349, 0.24, False),
+    ],
+)
+def test_two_decimals_are_enough_for_a_share(right, answer, passes):
+    asked = number(relative=1e-6)
+    assert (judge(dataclasses.replace(asked, solve=lambda _: right), answer, source_of()).status == "right") == passes
+    exact = dataclasses.replace(asked, solve=lambda _: right, share=False)
+    assert judge(exact, answer, source_of()).status == "wrong"
+
+
+def test_the_rounding_of_a_right_answer_is_right():
+    asked = dataclasses.replace(number(relative=0, absolute=0.004), solve=lambda _: 0.2347)
+    assert [judge(asked, answer, source_of()).status for answer in (0.2379, 0.24, 0.25)] == ["right", "right", "wrong"]
+
+
+def test_other_readings_of_a_question_are_right_and_outrank_a_misconception():
+    asked = number(also=lambda _: [0.5, 0.6], misconceptions=(Misconception("half", lambda _: 0.5, "Half."),))
+    assert [judge(asked, answer, source_of()).status for answer in (0.35, 0.5, 0.6)] == ["right"] * 3
+    assert judge(asked, 0.55, source_of()).status == "wrong"
+
+
+def test_a_misconception_is_named_only_if_the_answer_has_its_very_value():
+    known = (Misconception("one minus", lambda _: 0.65, "Turned round."), Misconception("n", lambda _: 1234.56, "N."))
+    asked = number(absolute=0.05, misconceptions=known)
+    assert judge(asked, 0.65, source_of()).misconception == "one minus"
+    assert judge(asked, 0.647, source_of()).status == "wrong"
+    assert [judge(asked, value, source_of()).misconception for value in (1234.56, 1234.6, 1235, 1230)] == [
+        "n",
+        "n",
+        "n",
+        None,
+    ]
+
+
+def test_misconceptions_that_cannot_be_told_apart_are_both_named():
+    same = [Misconception(name, lambda _: 0.8, f"{name}.") for name in ("One", "Two", "Two")]
+    outcome = judge(number(misconceptions=tuple(same)), 0.8, source_of())
+    assert (outcome.misconception, outcome.message) == ("One or Two", "One. Or: Two.")
+
+
+def test_a_reminder_goes_with_a_wrong_answer_that_is_not_recognised():
+    outcome = judge(number(reminder="Of all customers."), 0.9, source_of())
+    assert outcome.message == '0.9 is not the value. Of all customers. check.hint("9.1") helps.'
+
+
+def test_a_percentage_is_recognised_in_tables_and_functions():
+    shares = Question("9.8", "S", "A.", "table", lambda _: {"a": 0.2383, "b": 0.7617}, keys=("who",), share=True)
+    assert judge(shares, {"a": 24, "b": 76}, source_of()).misconception == "percent"
+    assert judge(shares, {"a": 24, "b": "x"}, source_of()).misconception is None
+    share = dataclasses.replace(function(), solve=lambda _: lambda _: 0.2383, share=True)
+    assert judge(share, lambda _: 23.83, source_of()).misconception == "percent"
+
+
 def test_not_attempted():
-    assert judge(number(), ..., source_of()).status == "not attempted"
-    assert judge(number(), None, source_of()).status == "not attempted"
+    assert "three dots" in judge(number(), ..., source_of()).message
+    nothing = judge(number(), None, source_of())
+    assert (judge(number(), ..., source_of()).status, nothing.status) == ("not attempted", "not attempted")
+    assert nothing.message.startswith("Your answer is None. A function that changes something in place returns nothing")
+    assert "dots" not in nothing.message
 
 
 def test_not_applicable_names_what_is_lacking():
@@ -248,6 +329,7 @@ def table(**fields):
         lambda t: t[["size", "customer_id", "sum"]],
         lambda t: t.set_index("customer_id"),
         lambda t: t.set_index("customer_id").rename_axis(None),
+        lambda t: t.set_index("customer_id").rename_axis("who"),
         lambda t: t.assign(more=1),
         lambda t: t.astype(object),
         lambda t: t.astype({"customer_id": "float64", "sum": "float32"}),
@@ -264,16 +346,23 @@ def test_forms_of_a_right_table(change):
     [
         (lambda t: t.assign(sum=t["sum"] + [0, 1]), "Column 'sum' differs in 1 of 2 rows, such as customer_id 2."),
         (lambda t: t.assign(sum=[AlwaysEqual(), AlwaysEqual()]), "holds an AlwaysEqual"),
-        (lambda t: t.assign(sum=t["sum"].astype(str)), "Column 'sum' differs"),
+        (lambda t: t.assign(sum=t["sum"].astype(str)), "Column 'sum' holds text; give numbers."),
+        (lambda t: t.assign(sum=pd.to_timedelta(t["sum"], unit="D")), "durations; .dt.days gives whole days"),
         (lambda t: t.assign(sum=[30.0, None]), "Column 'sum' differs"),
         (lambda t: t.drop(columns="size"), "no column 'size'"),
-        (lambda t: t.drop(columns="customer_id"), "such as customer_id"),
-        (lambda t: t.iloc[:1], "1 row(s) are missing"),
+        (lambda t: t.drop(columns="customer_id"), "no column or index 'customer_id'"),
+        (lambda t: t.iloc[:1], "1 row(s) are missing, such as customer_id 2, and 0 should not be there."),
+        (
+            lambda t: t.assign(customer_id=[1, 5]),
+            "such as customer_id 2, and 1 should not be there, such as customer_id 5",
+        ),
+        (lambda t: t.astype({"customer_id": str}), "such as customer_id '1'. Your customer_id is text; it should be"),
+        (lambda t: dict.fromkeys(t["customer_id"], 1), "no column 'sum'"),
         (lambda t: pd.concat([t, t]), "Rows repeat"),
         (lambda t: t.iloc[:0], "2 row(s) are missing"),
         (lambda t: t.to_numpy(), "this is a ndarray"),
         (lambda t: pd.concat([t, t["sum"]], axis=1), "same name"),
-        (lambda t: t["sum"].set_axis(pd.Index([1, 2], name="who")), "no column or index 'customer_id'"),
+        (lambda t: t["sum"].set_axis(pd.MultiIndex.from_product([[1, 2], [1]])), "no column or index 'customer_id'"),
         (lambda _: [], "this is a list"),
         (lambda _: AlwaysEqual(), "this is an AlwaysEqual"),
     ],
@@ -293,6 +382,20 @@ def test_a_series_is_a_table_of_one_column_whatever_its_name():
         answer = revenue(source_of()["orders"]).set_index("customer_id")["sum"].rename(name)
         assert judge(sums, answer, source_of()).status == "right"
         assert judge(sums, answer + 1, source_of()).status == "wrong"
+    assert judge(sums, {1: 30.0, 2: 5.0}, source_of()).status == "right"
+    assert judge(sums, {1: 30.0, 2: 6.0}, source_of()).status == "wrong"
+    counted_from_zero = dataclasses.replace(sums, solve=lambda _: {0: 30.0, 1: 5.0})
+    assert judge(counted_from_zero, {0: 30, 1: 5}, source_of()).status == "right"
+
+
+def test_text_keys_ignore_case_and_show_how_they_are_written():
+    right = {"Home café": 30.0, "office_eur": 5.0}
+    sizes = Question("9.7", "S", "A.", "table", lambda _: right, keys=("segment",))
+    assert judge(sizes, {"HOME café": 30, "Office EUR": 5}, source_of()).status == "right"
+    assert judge(sizes, {"segment": ["home café", "Office eur"], "n": [30, 5]}, source_of()).status == "right"
+    outcome = judge(sizes, {"Home-café": 30, "office_eur": 5}, source_of())
+    assert "such as segment 'Home café', and 1 should not be there, such as segment 'Home-café'." in outcome.message
+    assert "Rows repeat" in judge(sizes, {"office_eur": 5, "Office_EUR": 6}, source_of()).message
 
 
 def function(**fields):
@@ -350,11 +453,165 @@ def test_functions(answer, status, says):
     pd.testing.assert_frame_equal(source["orders"], before)
 
 
+def rfm_answer(**changed):
+    def rfm(orders, end):
+        day = orders["ordered_at"].dt.normalize()
+        days = orders.assign(day=day).groupby(["customer_id", "day"])["amount"].sum().reset_index()
+        each = days.groupby("customer_id")
+        first, last, count = each["day"].min(), each["day"].max(), each.size()
+        money = (each["amount"].sum() - each["amount"].first()) / (count - 1).where(count > 1)
+        table = pd.DataFrame(
+            {
+                "frequency": count - 1,
+                "recency": (last - first).dt.days,
+                "T": (end - first).dt.days,
+                "monetary_value": money.fillna(0),
+            }
+        )
+        return table.assign(**{name: how(orders, days, end) for name, how in changed.items()})
+
+    return rfm
+
+
+def duration_of(days):
+    each = days.groupby("customer_id")["day"]
+    return each.max() - each.min()
+
+
+def mean_of_days(_, days, __):
+    return days.groupby("customer_id")["amount"].mean()
+
+
+@pytest.mark.parametrize(
+    ("changed", "misconception"),
+    [
+        ({}, None),
+        ({"frequency": lambda _, days, __: days.groupby("customer_id").size()}, "all days instead of repeat days"),
+        ({"frequency": lambda orders, *_: orders.groupby("customer_id").size() - 1}, "orders instead of days"),
+        ({"frequency": lambda orders, *_: orders.groupby("customer_id").size()}, "all orders"),
+        ({"monetary_value": mean_of_days}, "the first day counts as money"),
+        (
+            {
+                "frequency": lambda _, days, __: days.groupby("customer_id").size(),
+                "monetary_value": mean_of_days,
+            },
+            "all days instead of repeat days",
+        ),
+        (
+            {"T": lambda orders, _, end: (end - orders.groupby("customer_id")["ordered_at"].min()).dt.days},
+            "the time of day left in",
+        ),
+    ],
+)
+def test_the_mistakes_taught_before_rfm_are_recognised_column_by_column(changed, misconception):
+    outcome = judge(named("2.2"), rfm_answer(**changed), opened("default"))
+    assert (outcome.status, outcome.misconception) == ("misconception" if misconception else "right", misconception)
+
+
+def test_a_function_that_makes_a_wrong_table_is_shown_a_case():
+    wrong = rfm_answer(frequency=lambda _, days, __: days.groupby("customer_id").size() + 5)
+    outcome = judge(named("2.2"), wrong, opened("default"))
+    assert outcome.status == "wrong"
+    assert "such as customer_id 7: yours is 7, and 1 is expected. Its rows in the test table" in outcome.message
+    assert "(called with 2025-02-01" in outcome.message
+    assert "\n7,2025-01-04 20:00:00,5.0\n" in outcome.message
+    assert "\n8," not in outcome.message
+    assert "<br>7,2025-01-04 20:00:00,5.0<br>" in outcome._repr_mimebundle_()["text/html"]
+    outcome = judge(named("2.2"), rfm_answer(recency=lambda _, days, __: duration_of(days)), opened("default"))
+    assert "Column 'recency' holds durations; .dt.days gives whole days." in outcome.message
+
+
+def test_only_the_first_rows_of_a_long_case_are_shown():
+    orders = pd.DataFrame({"customer_id": ["a"] * 12, "amount_eur": range(12)})
+    sums = Question(
+        "9.9",
+        "S",
+        "A.",
+        "function",
+        lambda _: lambda orders: orders.groupby("customer_id")["amount_eur"].sum(),
+        cases=lambda _: [(orders,)],
+        returns="table",
+        keys=("customer_id",),
+    )
+    outcome = judge(sums, lambda orders: orders.groupby("customer_id")["amount_eur"].mean(), source_of())
+    assert "customer_id 'a': yours is 5.5, and 66 is expected. The first 8 of its 12 rows" in outcome.message
+    assert "a,7\n" in outcome.message
+    assert "a,8\n" not in outcome.message
+
+
+SMALL = [(seed, size) for size in (50, 60, 73, 100, 200) for seed in (0, 3, 8)]
+
+
+@pytest.mark.parametrize(("seed", "size"), SMALL)
+def test_a_fifth_and_a_tenth_may_be_rounded_in_any_way_at_small_companies(seed, size):
+    source = datasets.open_source(seed=seed, n_customers=size, tables=TABLES)
+    homes = source["customers"].query("account == 'private'")["customer_id"]
+    orders = source["orders"][source["orders"]["customer_id"].isin(homes)]
+    revenue = orders.groupby("customer_id")["amount_eur"].sum()
+    for name, each, share in (("2.5", revenue, 0.2), ("2.Q4", lifetime_values(orders), 0.1)):
+        ranked = each.sort_values(ascending=False)
+        exact = round(len(ranked) * share, 6)
+        answers = [ranked.head(count).sum() / ranked.sum() for count in (int(exact), round(exact), math.ceil(exact))]
+        answers += [segments.top_share(each, share), each[each >= each.quantile(1 - share)].sum() / each.sum()]
+        for answer in (*answers, *(round(answer, 2) for answer in answers)):
+            outcome = judge(named(name), answer, source)
+            assert outcome.status == "right", f"{answer}: {outcome}"
+        assert judge(named(name), 0.5 * answers[0], source).status == "wrong"
+
+
+def lifetime_values(orders):
+    summary = segments.rfm_summary(orders, amount="amount_eur")
+    try:
+        bought, spend = segments.fit_bg_nbd(summary), segments.fit_gamma_gamma(summary)
+    except segments.ConvergenceError:
+        bought, spend = segments.fit_bg_nbd(summary, prior_sd=2), segments.fit_gamma_gamma(summary, prior_sd=2)
+    valued = segments.value_customers(summary, bought, spend, months=12, annual_discount_rate=0.1, margin=0.4)
+    return valued.table["lifetime_value"]
+
+
+def test_a_tie_in_2_9_leaves_both_segments_right():
+    real = opened("cdnow")
+    assert [judge(named("2.9"), name, real).status for name in ("loyal", "at risk")] == ["right", "right"]
+    assert "the other way round" in judge(named("2.9"), "champions", real).misconception.split(" or ")
+    assert judge(named("2.9"), "loyal", opened("default")).status == "wrong"
+
+
+def test_a_gini_of_something_else_is_not_called_turned_round():
+    homes = opened("default")["customers"].query("account == 'private'")["customer_id"]
+    orders = opened("default")["orders"]
+    summary = segments.rfm_summary(orders[orders["customer_id"].isin(homes)], amount="amount_eur")
+    outcome = judge(named("2.Q3"), segments.gini(summary["monetary_value"]), opened("default"))
+    assert (outcome.status, outcome.misconception) == ("wrong", None)
+    small = opened("small")
+    outcome = judge(named("2.Q3"), 1 - named("2.Q3").solve(small), small)
+    assert outcome.misconception == "one minus"
+
+
+@pytest.mark.parametrize("name", ["2.5", "2.8", "2.Q1", "2.Q3", "2.Q4"])
+def test_percentages_are_recognised_wherever_the_segments_ask_for_a_share(name):
+    right = named(name).solve(opened("default"))
+    for percentage in (100 * right, round(100 * right, 1), round(100 * right)):
+        assert judge(named(name), percentage, opened("default")).misconception == "percent"
+
+
+@pytest.mark.parametrize("answer", [109.724, 219.0])
+def test_2_7_says_that_the_parameters_do_not_count(answer):
+    assert "12 months and a margin of 40%, whatever" in judge(named("2.7"), answer, opened("default")).message
+
+
+def test_what_is_asked_of_private_customers_says_what_else_to_do():
+    asked = [question.ask for question in all_questions() if question.name.startswith("2.")]
+    private = [ask for ask in asked if "private customer" in ask]
+    assert len(private) >= 8
+    assert all("if your data do not say who is private" in ask for ask in private)
+
+
 def test_a_checker_gives_hints_one_at_a_time_and_then_says_so():
     check = questions.Checker("nine", [number()], source_of())
     said = [check.hint("9.1").message for _ in range(4)]
     assert said == ["(1 of 2) One.", "(2 of 2) Two.", "There are no more hints.", "There are no more hints."]
-    assert check.ask("9.1").message == "A share. What share?"
+    assert check.ask("9.1").message == "A share. What share? Two decimals are enough."
+    assert questions.Checker("nine", [choice()], source_of()).ask("9.2").message == "Who. Who?"
 
 
 def test_what_the_reader_does_to_a_table_does_not_move_the_right_answer():

@@ -29,6 +29,7 @@ Kind = Literal["number", "choice", "table", "function"]
 Status = Literal["not attempted", "right", "wrong", "misconception", "not applicable"]
 Solve = Callable[["Source"], Any]
 
+_SHOWN = 8  # rows of a function's test table
 # icon, word and colour of each status; the colours are those of Okabe and Ito and read on white and on black
 _LOOK: dict[str, tuple[str, str, str]] = {
     "not attempted": ("&#9675;", "Not attempted", "#8c8c8c"),
@@ -49,11 +50,13 @@ class Misconception:
         name: a few words that identify it, for an instructor's overview.
         solve: computes the wrong answer from a source (for a function question, returns the wrong function).
         says: the sentence that helps who went this way.
+        column: the column of a table in which it shows, whatever the other columns hold; empty for the whole answer.
     """
 
     name: str
     solve: Solve
     says: str
+    column: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ class Question:
         points: what a right answer earns.
         relative: how far a number may be off, as a share of the right one.
         absolute: how far a number may be off in its own unit; the larger of the two allowances counts.
-        share: whether the number is a share from 0 to 1, so that 35 for 0.35 is recognised.
+        share: whether the numbers are shares or an index from 0 to 1: two decimals are enough, and 35 for 0.35 is
+            recognised.
         choices: the answers that a choice question allows.
         keys: the columns that identify a row of a table.
         cases: the arguments on which a function question calls the answer, one tuple a call.
@@ -78,7 +82,9 @@ class Question:
         needs: the tables that the source must have, or columns as ``"orders.margin_eur"``.
         means: what a right answer tells about the company.
         hints: shown one at a time.
-        misconceptions: known wrong ways, in the order in which they are tried.
+        reminder: a sentence that goes with every wrong answer that is not recognised.
+        also: computes answers that are as right as that of ``solve``: other readings of the question, and ties.
+        misconceptions: known wrong ways; one that shows in several readings may come several times by one name.
         alternatives: other forms of the right answer that must pass (test cases).
         wrong: answers that must not pass (test cases).
     """
@@ -99,6 +105,8 @@ class Question:
     needs: tuple[str, ...] = ("orders",)
     means: str = ""
     hints: tuple[str, ...] = ()
+    reminder: str = ""
+    also: Callable[[Source], Sequence[Any]] | None = None
     misconceptions: tuple[Misconception, ...] = ()
     alternatives: tuple[Solve, ...] = ()
     wrong: tuple[Solve, ...] = ()
@@ -134,7 +142,8 @@ class Note:
         box = (
             f'<div role="status" class="crkit-{self.status.replace(" ", "-")}" style="border:1px solid {colour};'
             f'border-left-width:8px;padding:6px 12px;margin:4px 0;line-height:1.5">'
-            f"<b>{icon} {html.escape(self.name)} {word}.</b> {html.escape(self.message)}</div>"
+            f"<b>{icon} {html.escape(self.name)} {word}.</b> "
+            f"{html.escape(self.message).replace(chr(10), '<br>')}</div>"
         )
         return {"text/plain": str(self), "text/html": box}
 
@@ -150,7 +159,7 @@ class Outcome(Note):
         message: one or two sentences for the student.
         points: earned.
         out_of: points that the question is worth.
-        misconception: the name of the known wrong way, or None.
+        misconception: the name of the known wrong way, or None; several that cannot be told apart, joined by "or".
     """
 
     status: Status
@@ -180,7 +189,8 @@ class Checker:
     def ask(self, name: str) -> Note:
         """What a question asks."""
         question = self._question(name)
-        return Note(name, "ask", f"{question.title}. {question.ask}")
+        precision = " Two decimals are enough." if question.share else ""
+        return Note(name, "ask", f"{question.title}. {question.ask}{precision}")
 
     def hint(self, name: str) -> Note:
         """The next hint to a question; after the last one it says that there are no more."""
@@ -246,10 +256,17 @@ def judge(question: Question, answer: Any, source: Source) -> Outcome:
     lacking = _lacking(question, source)
     if lacking:
         return outcome("not applicable", f"This question needs {lacking}, which {source.name} does not have.")
-    if answer is ... or answer is None:
+    if answer is ...:
         return outcome("not attempted", "Replace the three dots with your answer, run that cell, then this one again.")
+    if answer is None:
+        return outcome(
+            "not attempted",
+            "Your answer is None. A function that changes something in place returns nothing, and neither does print: "
+            "give the value itself, for instance without inplace=True.",
+        )
     try:
-        right = _expected(question, question.solve, source)
+        right = _expected(question, question.solve(source), source)
+        rights = [right, *(_expected(question, other, source) for other in (question.also or _no_others)(source))]
     except ValueError as error:
         return outcome("not applicable", f"This question has no answer on this data: {error}")
     try:
@@ -258,20 +275,57 @@ def judge(question: Question, answer: Any, source: Source) -> Outcome:
         return outcome("wrong", str(refused))
     if given is None:
         return outcome("not attempted", "Your function returns nothing yet.")
-    difference = _difference(question, given, right)
-    if difference is None:
+    if any(_difference(question, given, one) is None for one in rights):
         return outcome("right", question.means or "That is the value computed from this data.")
+    known = _recognised(question, given, right, source)
+    if known:
+        return outcome("misconception", " Or: ".join(known.values()), " or ".join(known))
+    if question.share and any(_difference(question, _hundredth(given), one) is None for one in rights):
+        says = "This is a percentage. The question asks for a number between 0 and 1: divide by 100."
+        return outcome("misconception", says, "percent")
+    difference = _difference(question, given, right, _cases(question, source))
+    reminder = f" {question.reminder}" if question.reminder else ""
+    return outcome("wrong", f'{difference}{reminder} check.hint("{question.name}") helps.')
+
+
+def _no_others(_: Source) -> Sequence[Any]:
+    return ()
+
+
+def _recognised(question: Question, given: Any, right: Any, source: Source) -> dict[str, str]:
+    """The known wrong ways, name and sentence, that give this answer: several if they cannot be told apart.
+
+    They are compared more closely than the right answer, so that a value of another origin is not taken for one.
+    """
+    closely = dataclasses.replace(
+        question, relative=min(question.relative, 1e-4), absolute=min(question.absolute, 1e-4), share=True
+    )
+    found: list[Misconception] = []
     for known in question.misconceptions:
         try:
-            looks_like = _expected(question, known.solve, source)
+            wrong = _expected(question, known.solve(source), source)
         except ValueError:
             continue
-        if _difference(question, given, looks_like) is None:
-            return outcome("misconception", known.says, known.name)
-    if question.share and _number_differs(question, given / 100, right) is None:
-        says = "This is a percentage. The question asks for a share between 0 and 1: divide by 100."
-        return outcome("misconception", says, "percent")
-    return outcome("wrong", f'{difference} check.hint("{question.name}") helps.')
+        if known.column:
+            wrong = _only(known.column, wrong)
+            if _difference(question, given, _only(known.column, right)) is None:
+                continue
+        if _difference(closely, given, wrong) is None:
+            found.append(known)
+    return {known.name: known.says for known in found if known.column == found[0].column}
+
+
+def _only(column: str, tables: Any) -> Any:
+    return [_only(column, table) for table in tables] if isinstance(tables, list) else {column: tables[column]}
+
+
+def _hundredth(given: Any) -> Any:
+    """A percentage as a share, in a number, in the cells of a table, and in a function's results."""
+    if isinstance(given, float):
+        return given / 100
+    if isinstance(given, dict):
+        return {name: _hundredth(value) for name, value in given.items()}
+    return [_hundredth(value) for value in given] if isinstance(given, list) else given
 
 
 def _lacking(question: Question, source: Source) -> str | None:
@@ -284,9 +338,8 @@ def _lacking(question: Question, source: Source) -> str | None:
     return None
 
 
-def _expected(question: Question, solve: Solve, source: Source) -> Any:
-    """What ``solve`` gives, in the plain form in which answers are compared."""
-    solved = solve(source)
+def _expected(question: Question, solved: Any, source: Source) -> Any:
+    """An answer of the question's own in the plain form in which answers are compared."""
     try:
         if question.kind == "function":
             return [_plain(question, question.returns, solved(*args)) for args in _cases(question, source)]
@@ -342,8 +395,7 @@ def _call(question: Question, function: Any, source: Source) -> list[Any] | None
 
 
 def _cases(question: Question, source: Source) -> list[tuple[Any, ...]]:
-    assert question.cases is not None
-    return [copy.deepcopy(tuple(args)) for args in question.cases(source)]
+    return [] if question.cases is None else [copy.deepcopy(tuple(args)) for args in question.cases(source)]
 
 
 def _unchanged(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
@@ -440,6 +492,8 @@ Table = dict[str, dict[tuple[Any, ...], float | str | None]]
 
 def _plain_table(answer: Any, keys: tuple[str, ...]) -> Table:
     """A table as plain values by column, then by the row's key."""
+    if _is(answer, Mapping) and len(keys) == 1 and all(map(pd.api.types.is_scalar, answer.values())):
+        answer = pd.DataFrame([answer]) if keys[0] in answer else pd.Series(answer).rename_axis(keys[0])
     if _is(answer, pd.Series):
         answer = answer.to_frame(name="" if answer.name is None else answer.name)
     elif _is(answer, Mapping) or (_is(answer, list) and answer and all(_is(row, dict) for row in answer)):
@@ -448,19 +502,20 @@ def _plain_table(answer: Any, keys: tuple[str, ...]) -> Table:
         raise _RefusedError(f"A table is asked for, a pandas DataFrame or Series; this is {_a(answer)}.")
     missing = [key for key in keys if key not in answer.columns]
     if missing:
-        names = list(answer.index.names)
-        if names == [None] * len(missing):
-            answer = answer.set_axis(answer.index.set_names(missing), axis=0)
-        elif not set(missing) <= set(names):
-            has = ", ".join(map(str, answer.columns))
-            raise _RefusedError(
-                f"There is no column or index {missing[0]!r} to tell the rows apart; the columns are {has}."
-            )
+        index = answer.index
+        if not set(missing) <= set(index.names):
+            counted = index.name is None and index.equals(pd.RangeIndex(len(index)))
+            if index.nlevels != len(missing) or counted:
+                has = ", ".join(map(str, answer.columns))
+                raise _RefusedError(
+                    f"There is no column or index {missing[0]!r} to tell the rows apart; the columns are {has}."
+                )
+            answer = answer.set_axis(index.set_names(missing), axis=0)
         answer = answer.reset_index(missing)
     if not answer.columns.is_unique:
         raise _RefusedError("Two columns of the table have the same name.")
     rows = list(zip(*([_cell(value) for value in answer[key].array] for key in keys), strict=True))
-    if len(set(rows)) < len(rows):
+    if len(set(map(_folded, rows))) < len(rows):
         raise _RefusedError(f"Rows repeat: there should be one row for each {' and '.join(keys)}.")
     return {
         str(column): dict(zip(rows, (_cell(value) for value in answer[column].array), strict=True))
@@ -469,53 +524,105 @@ def _plain_table(answer: Any, keys: tuple[str, ...]) -> Table:
     }
 
 
-def _difference(question: Question, given: Any, right: Any) -> str | None:
-    """None if the answer is the right one, else a sentence that says where it differs but not from what."""
-    kind = question.kind
-    if kind == "function":
-        for number, (one, other) in enumerate(zip(given, right, strict=True), start=1):
-            differs = _values_differ(question, question.returns, one, other)
-            if differs is not None:
-                return f"Your function gives another result on test case {number} of {len(right)}. {differs}"
-        return None
-    return _values_differ(question, kind, given, right)
+def _difference(question: Question, given: Any, right: Any, cases: Sequence[tuple[Any, ...]] = ()) -> str | None:
+    """None if the answer is the right one, else a sentence that says where it differs.
+
+    It gives the expected value only for the ``cases`` of a function, which are there to find the mistake with.
+    """
+    if question.kind != "function":
+        return _values_differ(question, question.kind, given, right)
+    for number, (one, other) in enumerate(zip(given, right, strict=True), start=1):
+        case = cases[number - 1] if cases else ()
+        differs = _values_differ(question, question.returns, one, other, case)
+        if differs is not None:
+            return f"Your function gives another result on test case {number} of {len(right)}. {differs}"
+    return None
 
 
-def _values_differ(question: Question, kind: Kind, given: Any, right: Any) -> str | None:
+def _values_differ(question: Question, kind: Kind, given: Any, right: Any, case: tuple[Any, ...] = ()) -> str | None:
     if kind == "number":
         return _number_differs(question, given, right)
     if kind == "choice":
         return None if given == right else f"It is not {given!r}."
-    return _table_differs(question, given, right)
+    return _table_differs(question, given, right, case)
 
 
 def _number_differs(question: Question, given: float, right: float) -> str | None:
-    if abs(given - right) <= max(question.relative * abs(right), question.absolute):
+    allowed = max(question.relative * abs(right), question.absolute)
+    if abs(given - right) <= allowed or (question.share and _rounds_to(given, right, allowed)):
         return None
     return f"{given:.6g} is not the value."
 
 
-def _table_differs(question: Question, given: Table, right: Table) -> str | None:
+def _rounds_to(given: float, right: float, allowed: float) -> bool:
+    """Whether a number is a right one rounded to two decimals, to three digits, or less coarsely; never to 0 or 1."""
+    fewest = max(0, 2 - math.floor(math.log10(max(abs(right), 1))))
+    return given not in (0, 1) and any(
+        abs(given - round(given, places)) < 1e-7 and abs(given - right) <= allowed + 0.5 * 10**-places + 1e-7
+        for places in range(fewest, 7)
+    )
+
+
+def _folded(key: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(_key(part) if isinstance(part, str) else part for part in key)
+
+
+def _table_differs(question: Question, given: Table, right: Table, case: tuple[Any, ...] = ()) -> str | None:
     if len(right) == 1 and len(given) == 1:  # one column of values: its name does not matter
         given = dict(zip(right, given.values(), strict=True))
     for column, values in right.items():
         if column not in given:
             return f"There is no column {column!r}; there is {', '.join(given) or 'none beside the key'}."
-        cells = given[column]
-        missing, extra = values.keys() - cells.keys(), cells.keys() - values.keys()
+        cells = {_folded(key): (key, value) for key, value in given[column].items()}
+        wanted = {_folded(key): key for key in values}
+        missing = [key for folded, key in wanted.items() if folded not in cells]
+        extra = [key for folded, (key, _) in cells.items() if folded not in wanted]
         if missing or extra:
-            rows = f"{len(missing)} row(s) are missing and {len(extra)} should not be there"
-            return f"The rows are not the expected ones: {rows}{_row(question, missing or extra)}."
-        off = [key for key, value in values.items() if not _cells_match(question, cells[key], value)]
+            return (
+                f"The rows are not the expected ones: {len(missing)} row(s) are missing{_row(question, missing)}, and "
+                f"{len(extra)} should not be there{_row(question, extra)}.{_text_keys(question, missing, extra)}"
+            )
+        off = [key for folded, key in wanted.items() if not _cells_match(question, cells[folded][1], values[key])]
         if off:
-            return f"Column {column!r} differs in {len(off)} of {len(values)} rows{_row(question, off)}."
+            first = min(off, key=repr)
+            returned = cells[_folded(first)][1]
+            if isinstance(returned, str) and isinstance(values[first], float):
+                holds = "durations; .dt.days gives whole days" if " days" in returned else "text; give numbers"
+                return f"Column {column!r} holds {holds}."
+            says = f"Column {column!r} differs in {len(off)} of {len(values)} rows{_row(question, off)}"
+            return f"{says}{_worked(question.keys, first, case, returned, values[first])}"
     return None
 
 
-def _row(question: Question, keys: Any) -> str:
-    first = min(keys, key=repr)
-    shown = (f"{int(k)}" if isinstance(k, float) and k.is_integer() else repr(k) for k in first)
-    return ", such as " + ", ".join(f"{name} {key}" for name, key in zip(question.keys, shown, strict=True))
+def _row(question: Question, keys: Sequence[tuple[Any, ...]]) -> str:
+    return f", such as {_named(question, min(keys, key=repr))}" if keys else ""
+
+
+def _named(question: Question, key: tuple[Any, ...]) -> str:
+    shown = (f"{part:.15g}" if isinstance(part, float) else repr(part) for part in key)
+    return ", ".join(f"{name} {part}" for name, part in zip(question.keys, shown, strict=True))
+
+
+def _text_keys(question: Question, missing: Sequence[tuple[Any, ...]], extra: Sequence[tuple[Any, ...]]) -> str:
+    for name, wanted, given in zip(question.keys, (missing or [()])[0], (extra or [()])[0], strict=False):
+        if isinstance(wanted, float) and isinstance(given, str):
+            return f" Your {name} is text; it should be a number."
+    return ""
+
+
+def _worked(keys: tuple[str, ...], key: tuple[Any, ...], case: tuple[Any, ...], returned: Any, wanted: Any) -> str:
+    """What a function returned for one row of its result, and the rows of its table that this comes from."""
+    table = case[0] if case else None
+    if not isinstance(table, pd.DataFrame) or not set(keys) <= set(table.columns):
+        return "."
+    own = table[[_folded(tuple(map(_cell, row))) == _folded(key) for row in table[list(keys)].itertuples(index=False)]]
+    counted = f"The first {_SHOWN} of its {len(own)} rows" if len(own) > _SHOWN else "Its rows"
+    others = f" (called with {', '.join(map(str, case[1:]))})" if case[1:] else ""
+    value, right = ("nothing" if v is None else f"{v:.6g}" if isinstance(v, float) else v for v in (returned, wanted))
+    return (
+        f": yours is {value}, and {right} is expected. {counted} in the test table{others}:\n"
+        f"{own.head(_SHOWN).to_csv(index=False)}"
+    )
 
 
 def _cells_match(question: Question, given: float | str | None, right: float | str | None) -> bool:

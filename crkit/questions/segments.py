@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +22,9 @@ MONTHS = 12
 DISCOUNT = 0.1
 MARGIN = 0.4
 GROUPS = 3
+TIE = 0.005  # differences between shares that are this close count as equal
+EVERYBODY = "(all customers, if your data do not say who is private)"
+WHATEVER = f"The question means {MONTHS} months and a margin of {MARGIN:.0%}, whatever the parameters say."
 
 
 @functools.lru_cache(maxsize=4)
@@ -64,6 +68,7 @@ def _revenue(source: Source) -> pd.Series:
     return source["orders"].groupby("customer_id")[source.amount].sum().sort_values(ascending=False)
 
 
+@functools.lru_cache(maxsize=16)
 def _values(source: Source, margin: float = MARGIN, rate: float = DISCOUNT) -> pd.Series:
     """Each private customer's lifetime value."""
     history, (bought, spend) = _summary(_homes(source)), _models(source)
@@ -88,25 +93,44 @@ def _purchase_days(source: Source) -> int:
 
 
 def _by_hand(
-    orders: pd.DataFrame, end: Any, *, first_day_pays: bool = False, by_order: bool = False, since_last: bool = False
+    orders: pd.DataFrame,
+    end: Any,
+    *,
+    every_day: bool = False,
+    by_order: bool = False,
+    since_last: bool = False,
+    clock: bool = False,
 ) -> pd.DataFrame:
     """What question 2.2 asks for, and its known wrong ways."""
-    days = orders.assign(day=orders["ordered_at"].dt.normalize()).sort_values("ordered_at")
+    days = orders.assign(day=orders["ordered_at"] if clock else orders["ordered_at"].dt.normalize())
+    days = days.sort_values("ordered_at")
     if not by_order:
         days = days.groupby(["customer_id", "day"])["amount"].sum().reset_index()
     each = days.groupby("customer_id")
-    first, last, bought = each["day"].min(), each["day"].max(), each.size()
-    money = each["amount"].sum() - (0 if first_day_pays else each["amount"].first())
+    first, last = each["day"].min(), each["day"].max()
+    counted = each.size() - (0 if every_day else 1)
+    money = each["amount"].sum() - (0 if every_day else each["amount"].first())
     end = pd.Timestamp(end).normalize()
-    counted = bought if first_day_pays else bought - 1
     return pd.DataFrame(
         {
-            "frequency": bought - 1,
+            "frequency": counted,
             "recency": (end - last if since_last else last - first).dt.days,
             "T": (end - first).dt.days,
             "monetary_value": (money / counted.where(counted > 0)).fillna(0.0),
         }
     ).reset_index()
+
+
+def _slip(name: str, says: str, *columns: str, **way: bool) -> tuple[Misconception, ...]:
+    """One known wrong way of 2.2, recognised by each of these columns alone."""
+
+    def wrong(column: str) -> Callable[[Source], Callable[..., pd.DataFrame]]:
+        def function(orders: pd.DataFrame, end: Any) -> pd.DataFrame:
+            return _by_hand(orders, end).assign(**{column: _by_hand(orders, end, **way)[column]})
+
+        return lambda _: function
+
+    return tuple(Misconception(name, wrong(column), says, column) for column in columns)
 
 
 def _cases(source: Source) -> list[tuple[Any, ...]]:
@@ -167,9 +191,11 @@ def _past_and_to_come(source: Source) -> pd.DataFrame:
     return sums / sums.sum()
 
 
-def _fading(source: Source) -> Any:
+def _fading(source: Source) -> pd.Series:
+    """Share of the money so far minus share of the lifetime value, of each named segment."""
     shares = _past_and_to_come(source)
-    return (shares["monetary"] - shares["value"]).idxmax()
+    gap: pd.Series = shares["monetary"] - shares["value"]
+    return gap
 
 
 # ---- 2.8 how close to the truth
@@ -205,9 +231,33 @@ def _purity(source: Source) -> float:
 # ---- 2.5, 2.Q3 concentration
 
 
-def _share_of_top(values: pd.Series, share: float = 0.2) -> float:
-    top = values.sort_values(ascending=False).head(round(share * len(values)))
-    return float(top.sum() / values.sum())
+def _by_interpolation(values: pd.Series, share: float) -> float:
+    return segments.top_share(values, share)
+
+
+def _rounded_down(values: pd.Series, share: float) -> float:
+    return float(values.nlargest(max(1, math.floor(round(share * len(values), 6)))).sum() / values.sum())
+
+
+def _rounded_up(values: pd.Series, share: float) -> float:
+    return float(values.nlargest(math.ceil(round(share * len(values), 6))).sum() / values.sum())
+
+
+def _from_quantile(values: pd.Series, share: float) -> float:
+    return float(values[values >= values.quantile(1 - share)].sum() / values.sum())
+
+
+def _in_each_reading(values: Callable[[Source], pd.Series], share: float) -> list[Callable[[Source], float]]:
+    """The share that the largest bring, whichever way a fifth or a tenth of the customers is counted."""
+
+    def reading(read: Callable[[pd.Series, float], float]) -> Callable[[Source], float]:
+        return lambda source: read(values(source), share)
+
+    return [reading(read) for read in (_by_interpolation, _rounded_down, _rounded_up, _from_quantile)]
+
+
+def _homes_revenue(source: Source) -> pd.Series:
+    return _revenue(_homes(source))
 
 
 def _most_frequent_fifth(source: Source) -> float:
@@ -217,12 +267,12 @@ def _most_frequent_fifth(source: Source) -> float:
 
 
 def _customers_for_most(source: Source) -> float:
-    revenue = _revenue(_homes(source))
+    revenue = _homes_revenue(source)
     return float((revenue.cumsum() < 0.8 * revenue.sum()).sum() + 1) / len(revenue)
 
 
 def _gini_by_pairs(source: Source) -> float:
-    revenue = _revenue(_homes(source)).to_numpy()
+    revenue = _homes_revenue(source).to_numpy()
     return float(np.abs(revenue[:, None] - revenue).mean() / (2 * revenue.mean()))
 
 
@@ -248,9 +298,14 @@ def _as_if_new(source: Source) -> float:
 
 
 def _cohorts(source: Source) -> pd.DataFrame:
-    first = source["orders"].groupby("customer_id")["ordered_at"].min()
-    quarters = first.dt.to_period("Q").astype(str).value_counts()
+    quarters = _cohorts_as_hinted(source)
     return pd.DataFrame({"quarter": quarters.index, "customers": quarters.to_numpy()})
+
+
+def _cohorts_as_hinted(source: Source) -> pd.Series:
+    first = source["orders"].groupby("customer_id")["ordered_at"].min()
+    counted: pd.Series = first.dt.to_period("Q").astype(str).value_counts()
+    return counted
 
 
 def _active(source: Source) -> pd.DataFrame:
@@ -332,22 +387,47 @@ QUESTIONS = (
             "For monetary_value subtract the first day's amount from the sum, and divide by the number of repeat days.",
         ),
         misconceptions=(
-            Misconception(
-                "the first day counts as money",
-                lambda _: functools.partial(_by_hand, first_day_pays=True),
-                "monetary_value leaves out the first purchase day here, because the model needs repeat purchases only.",
+            *_slip(
+                "all days instead of repeat days",
+                "frequency counts all purchase days here. The first one is no repeat: it is one fewer.",
+                "frequency",
+                every_day=True,
             ),
-            Misconception(
+            *_slip(
                 "orders instead of days",
-                lambda _: functools.partial(_by_hand, by_order=True),
                 "This counts orders. Add up the orders of one day first, so that each day counts once.",
+                "frequency",
+                "monetary_value",
+                by_order=True,
             ),
-            Misconception(
+            *_slip(
+                "all orders",
+                "frequency counts all orders here. Add up the orders of one day first, and leave out the first day.",
+                "frequency",
+                by_order=True,
+                every_day=True,
+            ),
+            *_slip(
                 "recency from the end",
-                lambda _: functools.partial(_by_hand, since_last=True),
-                "In marketing, recency is often the time since the last purchase. Here it is the time between "
-                "the first "
-                "purchase and the last; T tells the rest.",
+                "In marketing, recency is often the time since the last purchase. Here it is the time between the "
+                "first purchase and the last; T tells the rest.",
+                "recency",
+                since_last=True,
+            ),
+            *_slip(
+                "the time of day left in",
+                "Some numbers of days are one too small, because the time of day counts in them. Set it to midnight "
+                "with dt.normalize() before you subtract.",
+                "recency",
+                "T",
+                clock=True,
+            ),
+            *_slip(
+                "the first day counts as money",
+                "monetary_value is a mean over all purchase days here. It leaves out the first one, because the model "
+                "needs repeat purchases only.",
+                "monetary_value",
+                every_day=True,
             ),
         ),
         alternatives=(
@@ -386,7 +466,7 @@ QUESTIONS = (
             Misconception(
                 "most even spread",
                 lambda source: _scores(source)[list(segments.RFM)].skew().idxmin(),
-                "This feature is spread most evenly over its range. A distance looks at how wide that range is.",
+                "This feature has the least lopsided distribution. A distance looks at how far its values lie apart.",
             ),
         ),
         alternatives=(lambda source: str(_variances(source).idxmax()).upper(),),
@@ -404,6 +484,7 @@ QUESTIONS = (
         keys=("segment",),
         relative=0,
         solve=_sizes,
+        also=lambda source: [_scores(_homes(source))["segment"].value_counts()],
         means="Compare it with the money of each segment: sizes alone do not say where to spend time.",
         hints=(
             "Start from the orders of the private customers: the lesson calls them homes.",
@@ -432,7 +513,9 @@ QUESTIONS = (
         alternatives=(
             lambda source: _scores(_homes(source))["segment"].astype(str).value_counts(),
             lambda source: segments.rfm_segments(_scores(_homes(source)))["customers"],
+            lambda source: _scores(_homes(source))["segment"].value_counts(),
             lambda source: _sizes(source).to_dict("records"),
+            lambda source: _scores(_homes(source))["segment"].astype(str).str.title().value_counts().to_dict(),
         ),
         wrong=(
             lambda source: _sizes(source).assign(customers=lambda t: t["customers"] + 1),
@@ -444,14 +527,15 @@ QUESTIONS = (
         name="2.5",
         title="Concentration",
         ask=(
-            "What share of the private customers' revenue comes from the fifth of them who brought most? Give a share "
-            "between 0 and 1."
+            "What share of the private customers' revenue comes from the fifth of them who brought most "
+            f"{EVERYBODY}? Give a share between 0 and 1."
         ),
         kind="number",
         share=True,
         relative=0,
         absolute=0.005,
-        solve=lambda source: _share_of_top(_revenue(_homes(source))),
+        solve=lambda source: segments.top_share(_homes_revenue(source)),
+        also=lambda source: [solve(source) for solve in _in_each_reading(_homes_revenue, 0.2)],
         means=(
             "The more concentrated revenue is, the more a relationship with few customers is worth, and the more "
             "it risks."
@@ -461,10 +545,18 @@ QUESTIONS = (
             "Take the first fifth of the rows with head(), and divide their sum by the sum of all.",
         ),
         misconceptions=(
+            *(
+                Misconception(
+                    "all customers",
+                    solve,
+                    "This counts the firms too. Keep the orders of the private customers, and begin again.",
+                )
+                for solve in _in_each_reading(_revenue, 0.2)
+            ),
             Misconception(
-                "all customers",
-                lambda source: _share_of_top(_revenue(source)),
-                "This counts the firms too. Keep the orders of the private customers, and begin again.",
+                "the fifth itself",
+                lambda _: 0.2,
+                "This is the share of the customers. The question asks which share of the revenue they brought.",
             ),
             Misconception(
                 "most orders, not most revenue",
@@ -488,12 +580,14 @@ QUESTIONS = (
                 .sum()
                 / _homes(source)["orders"][source.amount].sum()
             ),
+            *_in_each_reading(_homes_revenue, 0.2),
+            lambda source: round(segments.top_share(_homes_revenue(source)), 2),
         ),
         wrong=(
-            lambda source: 1 - _share_of_top(_revenue(_homes(source))),
-            lambda source: 100 * _share_of_top(_revenue(_homes(source))),
-            lambda source: f"{_share_of_top(_revenue(_homes(source))):.2f}",
-            lambda source: _share_of_top(_revenue(_homes(source))) + 0.01,
+            lambda source: 1 - segments.top_share(_homes_revenue(source)),
+            lambda source: 100 * segments.top_share(_homes_revenue(source)),
+            lambda source: f"{segments.top_share(_homes_revenue(source)):.2f}",
+            lambda source: segments.top_share(_homes_revenue(source)) + 0.04,
         ),
     ),
     Question(
@@ -530,6 +624,11 @@ QUESTIONS = (
                 "recency and T.",
             ),
             Misconception(
+                "another period",
+                lambda source: _expected(source, 30),
+                "This is what to expect in 30 days. The question asks for 90.",
+            ),
+            Misconception(
                 "mean instead of sum",
                 lambda source: _expected(source) / len(_summary(_homes(source))),
                 "This is the mean for one customer. The question asks for all customers together.",
@@ -546,18 +645,20 @@ QUESTIONS = (
         name="2.7",
         title="What a customer is worth",
         ask=(
-            f"What is the mean lifetime value of a private customer over the next {MONTHS} months, with a margin of "
-            f"{MARGIN:.0%} and a discount rate of {DISCOUNT:.0%} a year?"
+            f"What is the mean lifetime value of a private customer {EVERYBODY} over the next {MONTHS} months, with a "
+            f"margin of {MARGIN:.0%} and a discount rate of {DISCOUNT:.0%} a year?"
         ),
         kind="number",
         relative=0.01,
         points=2,
+        reminder=WHATEVER,
         solve=lambda source: _values(source).mean(),
         means="An effort to keep customers may cost at most the part of this that it saves.",
         hints=(
             "Fit both models, for how often (fit_bg_nbd) and for how much (fit_gamma_gamma).",
             "value_customers takes the summary and both models, and months, annual_discount_rate and margin by name; "
             "its table has a column lifetime_value.",
+            WHATEVER,
         ),
         misconceptions=(
             Misconception(
@@ -577,7 +678,7 @@ QUESTIONS = (
             ),
             Misconception(
                 "past revenue",
-                lambda source: _revenue(_homes(source)).mean(),
+                lambda source: _homes_revenue(source).mean(),
                 "This is what customers have paid so far. Lifetime value is what is still to come.",
             ),
         ),
@@ -599,6 +700,7 @@ QUESTIONS = (
             "between these groups and the planted segments?"
         ),
         kind="number",
+        share=True,
         relative=0,
         absolute=0.001,
         needs=("orders", "truth.segment"),
@@ -629,26 +731,35 @@ QUESTIONS = (
                 "its default.",
             ),
         ),
-        alternatives=(_adjusted_rand_of_sklearn, lambda source: round(_agreement(source), 3)),
-        wrong=(lambda _: 0, lambda _: 1, lambda source: -_agreement(source)),
+        alternatives=(_adjusted_rand_of_sklearn, lambda source: round(_agreement(source), 2)),
+        wrong=(
+            lambda _: 0,
+            lambda _: 1,
+            lambda source: -_agreement(source),
+            lambda source: 100 * _agreement(source),
+            lambda source: round(_agreement(source), 2) + 0.01,
+        ),
     ),
     Question(
         name="2.9",
         title="Whom to win back",
         ask=(
             "Effort to win customers back goes where much money came from and little is still to come. Score the "
-            "private customers (rfm_table and rfm_scores of their orders alone). Which named segment has the largest "
-            "difference between its share of their money so far and its share of their lifetime value (as in 2.7)?"
+            f"private customers {EVERYBODY}: rfm_table and rfm_scores of their orders alone. Take each named segment's "
+            "share of their money so far minus its share of their lifetime value (as in 2.7). Where is this difference "
+            "largest?"
         ),
         kind="choice",
         choices=tuple(segments.RFM_SEGMENTS),
-        solve=_fading,
+        solve=lambda source: _fading(source).idxmax(),
+        also=lambda source: _fading(source)[lambda gap: gap > gap.max() - TIE].index.tolist(),
         points=2,
+        reminder=WHATEVER,
         means="Write it on your canvas, with somebody who is responsible for it: this is a relationship to repair.",
         hints=(
             "The lesson has each customer's value in valued: merge it with the table of scores on customer_id.",
             "Sum up money and value for each segment, and divide each by its total.",
-            "Subtract one column of shares from the other, and look for the largest difference.",
+            "Subtract the shares of the value from the shares of the money, and look for the largest difference.",
         ),
         misconceptions=(
             Misconception(
@@ -657,19 +768,28 @@ QUESTIONS = (
                 "This segment brought most money so far. Compare that with its share of what is still to come.",
             ),
             Misconception(
+                "the other way round",
+                lambda source: _fading(source).idxmin(),
+                "This segment's share of the value to come exceeds its share of the money so far by most: subtract the "
+                "other way round.",
+            ),
+            Misconception(
                 "most customers",
                 lambda source: _past_and_to_come(source)["customers"].idxmax(),
                 "This segment has most customers. What counts here is the money they brought and what is still "
                 "to come.",
             ),
         ),
-        alternatives=(lambda source: f"{_fading(source)} ".capitalize(),),
+        alternatives=(lambda source: f"{_fading(source).idxmax()} ".capitalize(),),
         wrong=(lambda _: "nobody", lambda source: _past_and_to_come(source)["value"].idxmax(), lambda _: 3),
     ),
     Question(
         name="2.Q1",
         title="One visit",
-        ask="What share of the private customers have no repeat purchase day? Give a share between 0 and 1.",
+        ask=(
+            f"What share of the private customers {EVERYBODY} have no repeat purchase day? Give a share between 0 and "
+            "1."
+        ),
         kind="number",
         share=True,
         relative=0,
@@ -690,6 +810,11 @@ QUESTIONS = (
                 "all customers",
                 lambda source: (_summary(source)["frequency"] == 0).mean(),
                 "This counts the firms too. Keep the orders of the private customers, and begin again.",
+            ),
+            Misconception(
+                "a number of customers",
+                lambda source: (_summary(_homes(source))["frequency"] == 0).sum(),
+                "This is how many they are. The question asks for their share of the customers.",
             ),
             Misconception(
                 "the others",
@@ -736,10 +861,17 @@ QUESTIONS = (
                 "These are all customers who ordered in the quarter. Count each customer once, in the quarter of "
                 "the first order.",
             ),
+            Misconception(
+                "private customers only",
+                lambda source: _cohorts(_homes(source)),
+                "These are the private customers. Here the question is about all customers.",
+            ),
         ),
         alternatives=(
             lambda source: _cohorts(source).set_index("quarter"),
             lambda source: _cohorts(source).set_index("quarter")["customers"].rename(None),
+            _cohorts_as_hinted,
+            lambda source: _cohorts_as_hinted(source).to_dict(),
             lambda source: _cohorts(source).to_dict("records"),
         ),
         wrong=(
@@ -751,15 +883,16 @@ QUESTIONS = (
     Question(
         name="2.Q3",
         title="Inequality",
-        ask=("What is the Gini coefficient of revenue per private customer?"),
+        ask=f"What is the Gini coefficient of revenue per private customer {EVERYBODY}?",
         kind="number",
+        share=True,
         absolute=0.005,
         relative=0,
-        solve=lambda source: segments.gini(_revenue(_homes(source))),
+        solve=lambda source: segments.gini(_homes_revenue(source)),
         means="It sums up the whole Lorenz curve in one number, where the share of the top fifth is one point of it.",
         hints=(
             "It is a number per customer that is compared, so sum up the amounts of each customer first.",
-            "crkit.segments has a function for it.",
+            "crkit.segments has a function that is named after the coefficient; it takes one amount for each customer.",
         ),
         misconceptions=(
             Misconception(
@@ -774,14 +907,18 @@ QUESTIONS = (
             ),
             Misconception(
                 "one minus",
-                lambda source: 1 - segments.gini(_revenue(_homes(source))),
+                lambda source: 1 - segments.gini(_homes_revenue(source)),
                 "Turned round: no inequality is 0, and 1 means that one customer brings everything.",
             ),
         ),
-        alternatives=(_gini_by_pairs,),
+        alternatives=(
+            _gini_by_pairs,
+            lambda source: round(segments.gini(_homes_revenue(source)), 2),
+        ),
         wrong=(
-            lambda source: _share_of_top(_revenue(_homes(source))),
-            lambda source: segments.gini(_revenue(_homes(source))) + 0.01,
+            lambda source: segments.top_share(_homes_revenue(source)),
+            lambda source: 100 * segments.gini(_homes_revenue(source)),
+            lambda source: segments.gini(_homes_revenue(source)) + 0.01,
         ),
     ),
     Question(
@@ -789,36 +926,51 @@ QUESTIONS = (
         title="Where the value is",
         ask=(
             f"What share of the private customers' total lifetime value (next {MONTHS} months, margin {MARGIN:.0%}, "
-            f"discount rate {DISCOUNT:.0%}) lies with the tenth of them whose lifetime value is highest? Give a share "
-            "between 0 and 1."
+            f"discount rate {DISCOUNT:.0%}) lies with the tenth of them whose lifetime value is highest {EVERYBODY}? "
+            "Give a share between 0 and 1."
         ),
         kind="number",
         share=True,
         relative=0,
         absolute=0.005,
         points=2,
-        solve=lambda source: _share_of_top(_values(source), 0.1),
+        reminder=WHATEVER,
+        solve=lambda source: segments.top_share(_values(source), 0.1),
+        also=lambda source: [solve(source) for solve in _in_each_reading(_values, 0.1)],
         means="A company that can name somebody for these customers cares for this share of its future.",
         hints=(
             "Compute every customer's lifetime value, and sort.",
             "It is the same computation as for revenue, with another share and another column.",
         ),
         misconceptions=(
-            Misconception(
-                "past revenue",
-                lambda source: _share_of_top(_revenue(_homes(source)), 0.1),
-                "This is the share of past revenue. Rank and sum up the value that is still to come.",
+            *(
+                Misconception(
+                    "past revenue",
+                    solve,
+                    "This is the share of past revenue. Rank and sum up the value that is still to come.",
+                )
+                for solve in _in_each_reading(_homes_revenue, 0.1)
+            ),
+            *(
+                Misconception(
+                    "a fifth of the customers",
+                    solve,
+                    "This is the share of the top fifth. The question asks for the top tenth.",
+                )
+                for solve in _in_each_reading(_values, 0.2)
             ),
             Misconception(
-                "a fifth of the customers",
-                lambda source: _share_of_top(_values(source), 0.2),
-                "This is the share of the top fifth. The question asks for the top tenth.",
+                "the tenth itself",
+                lambda _: 0.1,
+                "This is the share of the customers. The question asks which share of the value lies with them.",
             ),
         ),
         alternatives=(
-            lambda source: _share_of_top(_values(source, margin=1), 0.1),
-            lambda source: np.array([_share_of_top(_values(source), 0.1)]),
+            lambda source: segments.top_share(_values(source, margin=1), 0.1),
+            *_in_each_reading(_values, 0.1),
+            lambda source: np.array([segments.top_share(_values(source), 0.1)]),
+            lambda source: round(segments.top_share(_values(source), 0.1), 2),
         ),
-        wrong=(lambda _: 0.1, lambda source: _share_of_top(_values(source), 0.1) * 100),
+        wrong=(lambda _: 0.1, lambda source: segments.top_share(_values(source), 0.1) * 100),
     ),
 )
