@@ -226,12 +226,12 @@ def test_the_form_of_the_hub_by_keyboard_and_what_a_second_window_changed(server
 
     from crkit import hub
 
-    address, root = server
+    address, root, chrome = server
     notebook = own_notebook()
     notebook.cells[0].source = FORM
     nbformat.write(notebook, root / "form.ipynb")
     file = root / "form.yaml"
-    with lab.browser(height=2000) as tab:
+    with lab.tab(chrome, height=2000) as tab:
         tab.open(address, "form.ipynb")
         tab.run_all()
         area = output_of(tab, 0)

@@ -295,6 +295,7 @@ QUESTIONS = (
             "and a column share: its share of all revenue, from 0 to 1."
         ),
         kind="table",
+        share=True,
         keys=("channel",),
         absolute=0.0005,
         solve=_shares,

@@ -321,6 +321,7 @@ QUESTIONS = (
             "the contacts that the segment's customers began did each deal with?"
         ),
         kind="table",
+        share=True,
         keys=("segment",),
         relative=0,
         absolute=1e-4,

@@ -284,6 +284,7 @@ QUESTIONS = (
             "a table with the columns account and share."
         ),
         kind="table",
+        share=True,
         keys=("account",),
         relative=0,
         absolute=0.001,
@@ -630,6 +631,7 @@ QUESTIONS = (
             f"topic and contained. Leave out contacts in the last {DAYS} days of the log."
         ),
         kind="table",
+        share=True,
         keys=("topic",),
         relative=0,
         absolute=0.001,
