@@ -12,11 +12,12 @@ import http.client
 import ipaddress
 import json
 import os
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from crkit import canvas_draft
@@ -169,8 +170,7 @@ def _post(url: str, key: str, model: str, messages: list[dict[str, str]], deadli
     if left <= 0:
         raise _RefusedError("It took too long.")
     try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=left) as response:
-            raw = _read(response, deadline)
+        raw = _within(left, lambda: _fetch(request, left))
     except urllib.error.HTTPError as error:
         error.close()
         kind = _UnusableError if error.code in (408, 409, 429) or error.code >= 500 else _RefusedError
@@ -190,16 +190,34 @@ def _post(url: str, key: str, model: str, messages: list[dict[str, str]], deadli
     return content
 
 
-def _read(response: Any, deadline: float) -> bytes:
-    """The body, if it comes in time and is not too long."""
-    parts: list[bytes] = []
-    try:
-        while part := response.read1(65_536):
-            parts.append(part)
-            if sum(map(len, parts)) > LONGEST_ANSWER:
-                raise _UnusableError("The answer is far longer than a canvas.")
-            if time.monotonic() > deadline:
-                raise _RefusedError("The model took too long.")
-    except http.client.HTTPException:
-        raise _UnusableError("The answer was cut off.") from None
-    return b"".join(parts)
+def _within(seconds: float, fetch: Callable[[], bytes]) -> bytes:
+    """What ``fetch`` gives or raises; a TimeoutError after so many seconds, however it spends them."""
+    done: list[bytes | Exception] = []
+
+    def work() -> None:
+        try:
+            done.append(fetch())
+        except Exception as error:
+            done.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if not done:
+        raise TimeoutError
+    if isinstance(done[0], Exception):
+        raise done[0]
+    return done[0]
+
+
+def _fetch(request: urllib.request.Request, timeout: float) -> bytes:
+    with urllib.request.build_opener(_NoRedirect).open(request, timeout=timeout) as response:
+        try:
+            raw: bytes = response.read(LONGEST_ANSWER + 1)
+        except http.client.HTTPException:
+            raise _UnusableError("The answer was cut off.") from None
+        if len(raw) > LONGEST_ANSWER:
+            raise _UnusableError("The answer is far longer than a canvas.")
+        if response.length:
+            raise _UnusableError("The answer was cut off.")
+        return raw
