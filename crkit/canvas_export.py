@@ -7,25 +7,23 @@ all of them. Slides and sheet hold plain text: nothing in them is a formula, a l
 
 from __future__ import annotations
 
-import functools
 import io
 import textwrap
 import unicodedata
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import matplotlib as mpl
-from matplotlib import font_manager
-from matplotlib.backends.backend_agg import FigureCanvasAgg, RendererAgg
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import PdfPages
-from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 
 from crkit import _files, figures
 from crkit import canvas as canvas_topic
 from crkit.canvas import BLOCKS, TYPES, Assumption, Canvas, Entry, assumptions, checks
+from crkit.typeset import LARGEST, LEADING, Fonts, drawable, fit, fonts_for, missing_note, wrap
 
 Page = Literal["A4", "Letter"]
 PAGES = {"A4": (297 / 25.4, 210 / 25.4), "Letter": (11.0, 8.5)}  # landscape, in inches
@@ -51,173 +49,8 @@ _COLOURS = {
     **dict.fromkeys(("key_partnerships", "key_activities", "key_resources"), figures.GREEN),
     **dict.fromkeys(("cost_structure", "revenue_streams"), figures.INK),
 }
-LARGEST, READABLE, LEADING = 10.0, 5.5, 1.28
-MISSING = "▢"
-_PREFERRED = ("Noto", "Source Han", "WenQuanYi", "Microsoft YaHei", "PingFang", "SimHei", "Segoe UI", "Apple", "Arial")
-
-
-# ---------------------------------------------------------------------------------------------------- text that fits
-
-
-@functools.lru_cache(maxsize=64)
-def _covered(file: str) -> frozenset[int]:
-    return frozenset(font_manager.get_font(file).get_charmap())
-
-
-@functools.cache
-def _base() -> tuple[str, frozenset[int]]:
-    """The font that Matplotlib brings along, and what it covers."""
-    file = str(font_manager.findfont("DejaVu Sans"))
-    return "DejaVu Sans", _covered(file)
-
-
-class Fonts(NamedTuple):
-    """The fonts of a document.
-
-    Attributes:
-        families: in the order in which they are tried.
-        missing: the characters that none of them has.
-    """
-
-    families: tuple[str, ...]
-    missing: frozenset[str]
-
-
-def fonts_for(text: str) -> Fonts:
-    """Fonts of this computer that together cover a text, as far as there are any.
-
-    Args:
-        text: everything that is to be drawn.
-
-    Example:
-        >>> fonts_for("Gemüse")
-        Fonts(families=('DejaVu Sans',), missing=frozenset())
-    """
-    name, covered = _base()
-    families, left = [name], {c for c in text if _visible(c) and ord(c) not in covered}
-    if left:
-        listed = sorted(font_manager.fontManager.ttflist, key=lambda f: (not f.name.startswith(_PREFERRED), f.fname))
-        for font in listed:
-            if font.style != "normal" or font.name in families or "Last Resort" in font.name:
-                continue
-            try:
-                more = {character for character in left if ord(character) in _covered(font.fname)}
-            except (OSError, RuntimeError):  # a font that cannot be read is no help
-                continue
-            if more:
-                families.append(font.name)
-                left -= more
-            if not left:
-                break
-    return Fonts(tuple(families), frozenset(left))
-
-
-def _visible(character: str) -> bool:
-    return not (character.isspace() or unicodedata.category(character) in ("Cf", "Mn", "Cc"))
-
-
-def _drawable(text: str, fonts: Fonts) -> str:
-    """The text with a box for each character that no font has; invisible marks beside a box are left out."""
-    if not fonts.missing:
-        return "".join(c for c in text if c not in "\ufe0e\ufe0f")
-    return "".join(
-        MISSING if c in fonts.missing else "" if unicodedata.category(c) == "Cf" or c in "\ufe0e\ufe0f" else c
-        for c in text
-    )
-
-
-def _note(texts: Sequence[str], fonts: Fonts) -> str:
-    count = sum(c in fonts.missing for text in texts for c in text)
-    if not count:
-        return ""
-    kinds = sorted({_script(c) for c in fonts.missing})
-    scripts = ", ".join(kinds[:4])
-    return (
-        f"{MISSING} stands for a character that no font of this computer has ({count} in all: {scripts}"
-        f"{', …' if len(kinds) > 4 else ''}). The slides, the sheet and the Markdown guide hold them all."
-    )
-
-
-def _script(character: str) -> str:
-    if unicodedata.category(character).startswith("S"):
-        return "emoji and other signs"
-    script = unicodedata.name(character, "unnamed").split()[0].lower()
-    return {"cjk": "Chinese", "fullwidth": "Chinese", "ideographic": "Chinese"}.get(script, script.capitalize())
-
-
-@functools.cache
-def _renderer() -> Any:
-    make: Any = RendererAgg  # untyped in matplotlib
-    return make(16, 16, 72)
-
-
-@functools.lru_cache(maxsize=20_000)
-def _width(text: str, families: tuple[str, ...], bold: bool = False) -> float:
-    """The width of a text at a size of 1, in the unit of the size."""
-    font = FontProperties(family=list(families), size=100, weight="bold" if bold else "normal")
-    return float(_renderer().get_text_width_height_descent(text, font, ismath=False)[0]) / 100
-
-
-def wrap(text: str, width: float, size: float, fonts: Fonts, *, bold: bool = False) -> list[str]:
-    """Break a text into lines that are no wider than ``width``.
-
-    Args:
-        text: one paragraph.
-        width: in points.
-        size: of the font, in points.
-        fonts: as `fonts_for` gives them.
-        bold: whether it is set in bold.
-
-    Returns:
-        The lines. A word that is too long for a line, or text without spaces, is broken between characters.
-    """
-    room, space = width / size, _width(" ", fonts.families, bold)
-    lines: list[str] = []
-    line, used = "", 0.0
-    for word in text.split():
-        long = _width(word, fonts.families, bold)
-        if line and used + space + long <= room:
-            line, used = f"{line} {word}", used + space + long
-            continue
-        if line:
-            lines.append(line)
-        line, used = (word, long) if long <= room else ("", 0.0)
-        for character in () if line else word:
-            more = _width(character, fonts.families, bold)
-            joined = unicodedata.category(character).startswith("M") or "\u200d" in (character, line[-1:])
-            if line and not joined and used + more > room:
-                lines.append(line)
-                line, used = "", 0.0
-            line, used = line + character, used + more
-    return [*lines, line] if line else lines
-
-
-class _Fit(NamedTuple):
-    size: float
-    paragraphs: list[list[str]]
-
-
-def fit(paragraphs: Sequence[str], width: float, height: float, fonts: Fonts, *, largest: float = LARGEST) -> _Fit:
-    """Find the largest size at which paragraphs fit into a box.
-
-    Args:
-        paragraphs: one text each.
-        width: of the box, in points.
-        height: of the box, in points.
-        fonts: as `fonts_for` gives them.
-        largest: the size to begin with.
-
-    Returns:
-        The size, and each paragraph's lines. There is no smallest size, since nothing is ever cut.
-    """
-    size = largest
-    while True:
-        indent = 0.9 * size
-        broken = [wrap(text, width - indent, size, fonts) for text in paragraphs]
-        lines = sum(len(part) for part in broken)
-        if lines * size * LEADING + max(len(broken) - 1, 0) * 0.35 * size <= height:
-            return _Fit(size, broken)
-        size = size - 0.5 if size > 6 else size * 0.93
+READABLE = 5.5  # points
+ELSEWHERE = "The slides, the sheet and the Markdown guide hold them all."
 
 
 # -------------------------------------------------------------------------------------------------------------- a page
@@ -288,7 +121,7 @@ def _draw(canvas: Canvas, page: Page, *, real_text: bool) -> figures.Figure:
     fonts = fonts_for("".join(texts))
 
     def shown(text: str) -> str:
-        return text if real_text else _drawable(text, fonts)
+        return text if real_text else drawable(text, fonts)
 
     def put(x: float, y: float, text: str, size: float, **look: Any) -> None:
         ax.text(x, y, text, size=size, family=list(fonts.families), va="baseline", parse_math=False, **look)
@@ -322,7 +155,7 @@ def _draw(canvas: Canvas, page: Page, *, real_text: bool) -> figures.Figure:
                 y += body.size * LEADING
             y += 0.35 * body.size
     notes = [CREDIT]
-    notes += [_note(texts, fonts)] if fonts.missing and not real_text else []
+    notes += [f"{missing_note(texts, fonts)} {ELSEWHERE}"] if fonts.missing and not real_text else []
     notes += [f"Some text had to be set in {smallest:.1f} points: enlarge the page."] if smallest < READABLE else []
     footer = fit([" ".join(notes)], wide - 2 * margin, foot - 10, fonts, largest=6.5)
     for i, line in enumerate(footer.paragraphs[0]):
@@ -401,7 +234,7 @@ def write_pptx(canvas: Canvas, path: str | Path) -> Path:
     deck.slide_width, deck.slide_height = Emu(Inches(13.333)), Emu(Inches(7.5))
     deck.core_properties.title, deck.core_properties.author = canvas.name, ""
     fonts = fonts_for("".join(text for part in _labels(canvas).values() for text in part))
-    labels = {block: [_drawable(text, fonts) for text in part] for block, part in _labels(canvas).items()}
+    labels = {block: [drawable(text, fonts) for text in part] for block, part in _labels(canvas).items()}
     slide = _slide(deck, canvas.name, fonts, height=0.55)
     for block, (left, upper, width, height) in PLACES.items():
         box = (0.3 + left * 12.733, 0.75 + upper * 6.4, width * 12.733, height * 6.4)
@@ -414,7 +247,7 @@ def write_pptx(canvas: Canvas, path: str | Path) -> Path:
             f"{text}: {entry.description}" if entry.description and entry.description not in text else text
             for text, entry in zip(_labels(canvas)[block], canvas[block], strict=True)
         ]
-        drawn = [_drawable(text, fonts) for text in texts]
+        drawn = [drawable(text, fonts) for text in texts]
         size = fit(drawn, 12.3 * 72 - 14, 5.8 * 72, fonts, largest=22).size
         _box(slide, (0.5, 1.2, 12.3, 5.9), "", texts or ["(empty)"], size, None)
     buffer = io.BytesIO()
@@ -434,7 +267,7 @@ def _slide(deck: Any, title: str, fonts: Fonts, *, height: float) -> Any:
     shape.text_frame.word_wrap = True
     paragraph = shape.text_frame.paragraphs[0]
     paragraph.alignment = PP_ALIGN.LEFT
-    size = fit([_drawable(title, fonts)], 12.4 * 72, height * 72 - 8, fonts, largest=24).size
+    size = fit([drawable(title, fonts)], 12.4 * 72, height * 72 - 8, fonts, largest=24).size
     paragraph.runs[0].font.size, paragraph.runs[0].font.bold = Pt(round(size, 1)), True
     return slide
 
@@ -691,9 +524,8 @@ def write_guide_pdf(canvas: Canvas, path: str | Path, *, page: Page = "A4", orig
     """
     parts = guide(canvas, origin=origin)
     fonts = fonts_for("".join(text for _, text in parts))
-    note = _note([text for _, text in parts], fonts)
-    if note:
-        parts.append(("text", note))
+    if fonts.missing:
+        parts.append(("text", f"{missing_note([text for _, text in parts], fonts)} {ELSEWHERE}"))
     sizes = {"title": 18.0, "heading": 11.5, "text": 9.5, "item": 9.5}
     _figure(page)  # refuses a page that there is not
     width = PAGES[page][1] * 72 - 108
@@ -702,7 +534,7 @@ def write_guide_pdf(canvas: Canvas, path: str | Path, *, page: Page = "A4", orig
     for kind, text in parts:
         size, bold = sizes[kind], kind in ("title", "heading")
         indent = 12.0 if kind == "item" else 0.0
-        lines = wrap(_drawable(text, fonts), width - indent, size, fonts, bold=bold)
+        lines = wrap(drawable(text, fonts), width - indent, size, fonts, bold=bold)
         keep = size * LEADING * (min(len(lines), 2) + (3 if kind == "heading" else 0))
         y += 0.9 * size if kind == "heading" else 0.3 * size
         for number, line in enumerate(lines):

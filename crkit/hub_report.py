@@ -1,7 +1,7 @@
 """The Hub as a page to hand in: HTML that opens without a network, and PDF.
 
 Nothing of the reader's text can act in the page: it is escaped, and the page forbids scripts and everything from
-elsewhere. The PDF is drawn with Matplotlib; where no installed font has a character, a box stands in its place.
+elsewhere. The PDF is drawn with Matplotlib, see `crkit.typeset`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import datetime
 import html
 import io
 import logging
-import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +20,7 @@ import pandas as pd
 from crkit import _files, figures, hub_file
 from crkit.hub_checks import CHECKS, Evidence, check_data, check_register, coverage, health, plot_evidence, targets
 from crkit.hub_register import COMPONENTS, SECTION, Record, as_mapping, label, linked, load_records, plot_links
+from crkit.typeset import Fonts, drawable, fonts_for, missing_note, wrap
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#333;max-width:60rem;margin:2rem auto;padding:0 1rem}
@@ -206,23 +205,27 @@ class _Content:
     # -------------------------------------------------------------------------------------------------------- pdf
 
     def pdf(self, size: tuple[float, float]) -> bytes:
-        lines: list[tuple[str, str]] = [("h1", "Customer Relationship Hub"), ("quiet", self._dated())]
-        lines += [("item", sentence) for sentence in self.summary]
-        pages = _Pages(size)
-        pages.text(lines)
-        for figure in self.pictures():
-            pages.picture(figure)
+        blocks: list[list[tuple[str, str]]] = [[("h1", "Customer Relationship Hub"), ("quiet", self._dated())]]
+        blocks[0] += [("item", sentence) for sentence in self.summary]
         for record in self.records:
             block = [("h2", f"{record.id}: {record.name}")]
             block += [("field", f"{row['field']}: {row['value']}") for row in self._fields(record)]
             block += [("item", line) for line in self._findings_of(record)]
-            pages.text(block)
+            blocks.append(block)
         if len(self.targets):
             rows = self._target_rows().itertuples(index=False)
-            pages.text([("h2", "Targets"), *(("item", f"{r}, {m}: target {t}; {s}: {v}") for r, m, t, s, v in rows)])
+            blocks.append([("h2", "Targets"), *(("item", f"{r}, {m}: target {t}; {s}: {v}") for r, m, t, s, v in rows)])
         for name, value in self.sections.items():
             text = hub_file.dump({str(name): value}).splitlines()
-            pages.text([("h2", str(name)), *(("code", line) for line in text[1:] or text)])
+            blocks.append([("h2", str(name)), *(("code", line) for line in text[1:] or text)])
+        texts = [text for block in blocks for _, text in block]
+        fonts = fonts_for("".join(texts))
+        pages = _Pages(size, fonts)
+        pages.text(blocks[0] + ([("quiet", missing_note(texts, fonts))] if fonts.missing else []))
+        for figure in self.pictures():
+            pages.picture(figure)
+        for block in blocks[1:]:
+            pages.text(block)
         return pages.close()
 
 
@@ -269,21 +272,14 @@ def _html_value(value: Any) -> str:
     return _esc("" if value is None else str(value)).replace("\n", "<br>")
 
 
-LOOK = {  # size in points, characters a line at the width of A4, indent in inches, weight
-    "h1": (20, 46, 0.0, "bold"),
-    "h2": (13, 72, 0.0, "bold"),
-    "quiet": (9.5, 100, 0.0, "normal"),
-    "field": (9.5, 98, 0.0, "normal"),
-    "item": (9.5, 96, 0.0, "normal"),
-    "code": (8.5, 106, 0.0, "normal"),
-}
+SIZES = {"h1": 20.0, "h2": 13.0, "quiet": 9.5, "field": 9.5, "item": 9.5, "code": 8.5}  # in points
 MARGIN = 0.8
 
 
 class _Pages:
     """Text and pictures from top to bottom, on as many pages as it takes; nothing is cut."""
 
-    def __init__(self, size: tuple[float, float]) -> None:
+    def __init__(self, size: tuple[float, float], fonts: Fonts) -> None:
         from matplotlib.backends.backend_pdf import PdfPages
 
         self.size, self.y = size, 0.0
@@ -293,30 +289,42 @@ class _Pages:
         self.book: Any = PdfPages(
             self.buffer, metadata={"Title": "Customer Relationship Hub", "Creator": "crkit", **dates}
         )
-        self.families = _font_families()
+        self.fonts = fonts
 
     def text(self, lines: Sequence[tuple[str, str]]) -> None:
-        for kind, text in lines:
-            points, width, indent, weight = LOOK[kind]
-            wide = max(8, int(width * (self.size[0] - 2 * MARGIN) / 6.67))
-            room = 72 * (self.size[0] - 2 * MARGIN - indent) - 14  # points; the mark before an item takes up to 14
-            for number, line in enumerate(_wrapped(text, wide, room / points, weight)):
-                height = points * 1.45 / 72 + (0.16 if kind == "h2" and number == 0 else 0)
-                if self.figure is None or self.y - height < MARGIN or (kind == "h2" and self.y < 2 * MARGIN):
-                    self._turn()
-                self.y -= height
-                mark = {"item": "•  ", "field": ""}.get(kind, "") if number == 0 else "    " if kind == "item" else ""
-                self.figure.text(
-                    (MARGIN + indent) / self.size[0],
-                    self.y / self.size[1],
-                    mark + line,
-                    fontsize=points,
-                    fontweight=weight,
-                    family=["DejaVu Sans Mono", *self.families] if kind == "code" else self.families,
-                    color=figures.GREY if kind == "quiet" else figures.INK,
-                    parse_math=False,
-                )
+        """Write paragraphs; each line of one keeps its indentation."""
+        for kind, paragraph in lines:
+            fonts = (
+                self.fonts._replace(families=("DejaVu Sans Mono", *self.fonts.families))
+                if kind == "code"
+                else self.fonts
+            )
+            points, bold, begins = SIZES[kind], kind in ("h1", "h2"), True
+            for text in paragraph.split("\n"):
+                indent = points * (0.6 * (len(text) - len(text.lstrip(" "))) + 1.2 * (kind == "item"))
+                room = 72 * (self.size[0] - 2 * MARGIN) - indent
+                for line in wrap(drawable(text, fonts), room, points, fonts, bold=bold) or [""]:
+                    height = points * 1.45 / 72 + (0.16 if kind == "h2" and begins else 0)
+                    if self.figure is None or self.y - height < MARGIN or (kind == "h2" and self.y < 2 * MARGIN):
+                        self._turn()
+                    self.y -= height
+                    if kind == "item" and begins:
+                        self._put("•", 0.0, kind, fonts)
+                    self._put(line, indent, kind, fonts)
+                    begins = False
         self.y -= 0.12
+
+    def _put(self, line: str, indent: float, kind: str, fonts: Fonts) -> None:
+        self.figure.text(
+            (MARGIN + indent / 72) / self.size[0],
+            self.y / self.size[1],
+            line,
+            fontsize=SIZES[kind],
+            fontweight="bold" if kind in ("h1", "h2") else "normal",
+            family=list(fonts.families),
+            color=figures.GREY if kind == "quiet" else figures.INK,
+            parse_math=False,
+        )
 
     def picture(self, drawn: figures.Figure) -> None:
         from PIL import Image
@@ -347,9 +355,7 @@ class _Pages:
         level = logger.level
         logger.setLevel(logging.ERROR)
         try:
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a box stands in its place
-                self.book.savefig(self.figure, dpi=200)
+            self.book.savefig(self.figure, dpi=200)
         finally:
             logger.setLevel(level)
 
@@ -357,36 +363,3 @@ class _Pages:
         self._save()
         self.book.close()
         return self.buffer.getvalue()
-
-
-def _wrapped(text: str, width: int, room: float, weight: str) -> list[str]:
-    """Lines of at most ``width`` characters that are no wider than ``room``, in units of the font's size."""
-    lines = []
-    for line in text.split("\n"):
-        indent = " " * (len(line) - len(line.lstrip(" ")))
-        wide = sum(ord(character) > 0x2E7F for character in line) > len(line) / 3  # Chinese and the like: twice as wide
-        most = width // 2 if wide else width
-        parts = textwrap.wrap(line, most, subsequent_indent=indent)
-        while most > 8 and any(_width(part, weight) > room for part in parts):
-            most = int(most * 0.9)
-            parts = textwrap.wrap(line, most, subsequent_indent=indent)
-        lines += parts or [""]
-    return lines
-
-
-def _width(text: str, weight: str) -> float:
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    known = "".join(character if ord(character) < 0x2E7F else "m" for character in text)
-    font = FontProperties(family="DejaVu Sans", weight=weight, size=10)
-    return float(text_to_path.get_text_width_height_descent(known, font, ismath=False)[0]) / 10
-
-
-def _font_families() -> list[str]:
-    """DejaVu Sans, which comes with Matplotlib, and after it what is installed for other scripts."""
-    from matplotlib.font_manager import fontManager
-
-    wanted = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Noto Naskh Arabic", "Noto Emoji", "Symbola")
-    installed = {font.name for font in fontManager.ttflist}
-    return ["DejaVu Sans", *(name for name in wanted if name in installed)]

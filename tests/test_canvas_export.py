@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from crkit import canvas, canvas_draft, canvas_export, figures
+from crkit import canvas, canvas_draft, canvas_export, figures, typeset
 
 LONG = "a note that somebody wrote late at night and that nobody may cut, with its last word being " + "ornithology"
 EVIL = '=HYPERLINK("http://evil.example","x")'
@@ -121,8 +121,8 @@ def test_no_text_leaves_its_block(files, tmp_path):
 
 def test_a_missing_character_is_a_box_with_a_note(monkeypatch):
     lonely = canvas.Canvas("Shop").add("customer_segments", "咖啡 and tea")
-    monkeypatch.setattr(canvas_export.font_manager.fontManager, "ttflist", [])
-    fonts = canvas_export.fonts_for("咖啡 and tea")
+    monkeypatch.setattr(typeset.font_manager.fontManager, "ttflist", [])
+    fonts = typeset.fonts_for("咖啡 and tea")
     assert fonts == (("DejaVu Sans",), frozenset("咖啡"))
     drawn = " ".join(text.get_text() for text in canvas_export.plot_canvas(lonely).axes[0].texts)
     assert "▢▢ and tea" in drawn
@@ -136,13 +136,13 @@ def test_a_font_that_has_the_character_is_found():
     only = frozenset({ord("咖")})
     entry = next(
         font
-        for font in canvas_export.font_manager.fontManager.ttflist
+        for font in typeset.font_manager.fontManager.ttflist
         if (font.name, font.style) == ("DejaVu Serif", "normal")
     )
-    real = canvas_export._covered
+    real = typeset._covered
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(canvas_export, "_covered", lambda file: only if file == entry.fname else real(file))
-        fonts = canvas_export.fonts_for("咖x")
+        patch.setattr(typeset, "_covered", lambda file: only if file == entry.fname else real(file))
+        fonts = typeset.fonts_for("咖x")
     assert fonts == (("DejaVu Sans", "DejaVu Serif"), frozenset())
 
 
@@ -152,10 +152,7 @@ def test_the_svg_is_valid_and_holds_its_text(files, name):
     text = squeezed("".join(node.text or "" for node in root.iter("{http://www.w3.org/2000/svg}text")))
     made = canvas.read(files / name / "canvas.bmml")
     for block, entry in made.entries():
-        assert (
-            squeezed(canvas_export._drawable(canvas_export.label(made, block, entry), canvas_export.fonts_for("")))
-            in text
-        )
+        assert squeezed(typeset.drawable(canvas_export.label(made, block, entry), typeset.fonts_for(""))) in text
     assert not {node.tag.split("}")[-1] for node in root.iter()} & {"script", "image", "foreignObject"}
 
 
