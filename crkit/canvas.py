@@ -11,6 +11,7 @@ canvas itself under CC BY-SA 3.0, strategyzer.com). Patterns, texts and drawings
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import functools
 import json
 import re
@@ -171,10 +172,22 @@ class Canvas:
             ValueError: if there is none, or a name stands in several places.
         """
         found = [pair for pair in self.entries() if wanted in (pair[1].id, pair[1].name)]
-        if len(found) != 1:
-            many = f"{len(found)} entries are" if found else "no entry is"
-            raise ValueError(f"{many} called {wanted!r}; the ids are {', '.join(e.id for _, e in self.entries())}")
+        if len(found) > 1:
+            ids = ", ".join(entry.id for _, entry in found)
+            raise ValueError(f"{len(found)} entries are called {wanted!r}: name one by its id, {ids}")
+        if not found:
+            raise ValueError(f"no entry is called {wanted!r}; {self._meant(wanted, ())}")
         return found[0]
+
+    def _meant(self, wanted: str, more: Sequence[str]) -> str:
+        """What might have been meant: the names and ids that are spelt like it, or the ids that there are."""
+        said = [text for _, entry in self.entries() for text in (entry.name, entry.id)] + list(more)
+        by_letters = {text.casefold(): text for text in reversed(said)}
+        close = difflib.get_close_matches(str(wanted).casefold(), by_letters, n=2)
+        if close:
+            return f"did you mean {' or '.join(repr(by_letters[one]) for one in close)}?"
+        ids = [entry.id for _, entry in self.entries()]
+        return f"the ids are {', '.join(ids)}" if ids else "the canvas is empty"
 
     def add(
         self,
@@ -263,16 +276,23 @@ class Canvas:
         Args:
             check: the check's name, one of `CHECKS`.
             reason: why; it is kept with the canvas and shown with the finding.
-            where: the id of an entry or the name of a block, to silence the check there only.
+            where: the id or name of an entry, or a block, to silence the check there only.
 
         Raises:
-            ValueError: if there is no such check, or no reason.
+            ValueError: if there is no such check, entry or block, or no reason.
         """
         if check not in CHECKS:
-            raise ValueError(f"there is no check {check!r}; there is {', '.join(CHECKS)}")
+            close = difflib.get_close_matches(str(check), CHECKS, n=1)
+            instead = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(CHECKS)}"
+            raise ValueError(f"there is no check {check!r}; {instead}")
         if not reason.strip():
             raise ValueError("a check is silenced with a reason: what do you know that it does not?")
-        key = f"{check}:{where}" if where else check
+        blocks = {text: block for block, title in BLOCKS.items() for text in (block, title)}
+        there = any(where in (entry.id, entry.name) for _, entry in self.entries())
+        if where and where not in blocks and not there:
+            more = self._meant(where, tuple(blocks))
+            raise ValueError(f"there is no entry or block {where!r} to silence the check at; {more}")
+        key = f"{check}:{blocks.get(where) or self.find(where)[1].id}" if where else check
         return dataclasses.replace(self, silenced={**self.silenced, key: clean(reason)})
 
     def table(self) -> pd.DataFrame:
@@ -706,14 +726,10 @@ def assumptions(canvas: Canvas, *, most: int = 3) -> tuple[Assumption, ...]:
         most: how many.
 
     Returns:
-        The assumptions, the riskiest first, each with a test, with whom, and what would change your mind.
-
-    Raises:
-        ValueError: if there is no entry at all.
+        The assumptions, the riskiest first, each with a test, with whom, and what would change your mind. An empty
+        canvas assumes nothing.
     """
     filled = [block for block in BLOCKS if canvas[block]]
-    if not filled:
-        raise ValueError("an empty canvas assumes nothing yet: fill in a block first")
     drawn = {entry.origin.removeprefix("pattern:") for _, entry in canvas.entries() if entry.origin}
     count = {one: sum(e.origin == f"pattern:{one}" for _, e in canvas.entries()) for one in drawn}
     main = next((one for one in patterns() if count and one.id == max(count, key=lambda key: count[key])), None)
@@ -906,7 +922,15 @@ def read(path: str | Path) -> Canvas:
         path: the ``.bmml`` file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file; the message says where it was looked for.
         ValueError: if a file is too long, not plain YAML, or no valid BMML 2.0; the message names the place.
     """
+    path = Path(path)
+    if not path.is_file():
+        near = sorted(one.name for one in path.parent.glob("*.bmml"))
+        there = f"there is {', '.join(near[:5])}" if near else "there is no .bmml file at all"
+        raise FileNotFoundError(
+            f"there is no file {path.name} in {path.parent.resolve()}: {there}. Check the name and the folder; "
+            "canvas.write makes such a file"
+        )
     return from_bmml(bmml.read(path), bmml.read_sidecar(path))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from crkit import canvas
-from crkit.canvas import Canvas, Pattern, checks, clean, from_plain, patterns
+from crkit.canvas import Canvas, Entry, Pattern, checks, clean, from_plain, patterns
+from crkit.intervals import share
 
 Sureness = Literal["none", "low", "fair", "high"]
 
@@ -23,8 +25,11 @@ FEWEST_WORDS = 3
 UNLIKE = 0.06  # below this similarity, nothing in the library is like the answer
 FAIR, HIGH = 0.14, 0.24
 ALSO = 0.9  # a pattern nearly as similar as the best one gives single entries
-#: Right and tried at each level, of 38 answers that we wrote ourselves (tests/canvas_answers.json): a kind judge.
-TRIED = {"low": (3, 8), "fair": (15, 17), "high": (10, 11)}
+LEAD = 0.75  # the second pattern may be so similar, as a share of the best one, where the level is high
+RARE = 0.1  # a word is telling if no larger share of the patterns uses it
+KNOWN = 0.3  # with fewer known words than this share, an answer is hardly in English
+#: Right and tried at each level, of 60 answers that we wrote ourselves (tests/canvas_answers.json): a kind judge.
+TRIED = {"low": (7, 16), "fair": (22, 28), "high": (11, 11)}
 _STOP = frozenset(  # the words of one list, to be read by people
     """a about after all also an and any are as at be because been but by can cannot do does for from get gets has have
     help her his how i if in into is it its just like make many more most much need needs no not of often on one only or
@@ -42,13 +47,15 @@ class Likeness(NamedTuple):
         pattern: its id.
         name: in plain words.
         similarity: cosine of the two texts' weighted words, from 0 to 1.
-        because: the words that both have, the most telling first.
+        because: the words that both have, the most telling first; four at the most.
+        telling: how many of the words that both have are used by hardly another pattern.
     """
 
     pattern: str
     name: str
     similarity: float
     because: tuple[str, ...]
+    telling: int
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,8 @@ class Draft:
     """A first draft, and how it came about.
 
     Attributes:
-        canvas: the draft. If nothing in the library is like the answer, it holds only what was answered.
+        canvas: the draft. If nothing in the library is like the answer, it holds only what was answered:
+            the problem under the name, and the audience as a segment.
         drew_on: the patterns that entries come from, the most similar first.
         sureness: ``"none"``, ``"low"``, ``"fair"`` or ``"high"``.
         message: what was done and how sure it is, in two or three sentences.
@@ -126,12 +134,13 @@ def similar(problem: str, audience: str) -> tuple[Likeness, ...]:
     spelt = _spelt(f"{problem} {audience}")
     terms = [spelt.get(term, term) for term in vectoriser.get_feature_names_out()]
     shared = vectors.multiply(query).tocsr()
+    rare = vectoriser.idf_ >= 1 + math.log((1 + len(patterns())) / (1 + RARE * len(patterns())))
     found = []
     for number, one in enumerate(patterns()):
         row = shared[[number]]
         telling = sorted(zip(-row.data, row.indices, strict=True))
         because = tuple(terms[index] for _, index in telling[:4])
-        found.append(Likeness(one.id, one.name, float(row.sum()), because))
+        found.append(Likeness(one.id, one.name, float(row.sum()), because, int(rare[row.indices].sum())))
     return tuple(sorted(found, key=lambda like: -like.similarity))
 
 
@@ -161,30 +170,70 @@ def draft(problem: str, audience: str, *, name: str = "My business model") -> Dr
         if len(text) > canvas.LONGEST_DESCRIPTION:
             raise ValueError(f"the {label} has {len(text)} characters: say it in {canvas.LONGEST_DESCRIPTION} or fewer")
     problem, audience = _printable(problem), _printable(audience)
-    telling = list(dict.fromkeys(words(problem)))
-    if len(telling) < FEWEST_WORDS or not words(audience):
-        short = "problem" if len(telling) < FEWEST_WORDS else "audience"
-        long_enough = len((problem if short == "problem" else audience).split()) >= FEWEST_WORDS
-        says = f"The answer about the {short} " + (
-            "holds hardly a word that would not fit every business: say who, where and how often."
-            if long_enough
-            else "is too short to compare with anything: say it in a sentence."
-        )
-        first = ("Answer both questions with what happened the last time.",)
-        return Draft(_answers_only(problem, audience, name), (), "none", says, first)
     likes = similar(problem, audience)
+    refused = objection(problem, audience, likes[0])
+    if refused:
+        first = (_INSTEAD[refused],)
+        return Draft(_answers_only(problem, audience, name), (), "none", _refusal(refused, problem, likes[0]), first)
     best = likes[0]
-    if best.similarity < UNLIKE or len(best.because) < 2:
-        shared = f"the word {best.because[0]}" if best.because else "no word"
-        says = (
-            f"Nothing in the library is like this answer: the nearest pattern ({best.name}) shares {shared} with it. "
-            f"The library is in English and knows {len(patterns())} patterns; your business may still be a good one."
-        )
-        more = "Say the problem in other words, in English, or fill in the blocks yourself."
-        return Draft(_answers_only(problem, audience, name), (), "none", says, (more,))
     near = [like for like in likes[1:3] if like.similarity >= ALSO * best.similarity]
     model = _compose(best, near, problem, audience, name)
-    return Draft(model, (best, *near), *_explain(best, near, problem, audience, model))
+    return Draft(model, (best, *near), *_explain(likes, near, problem, audience, model))
+
+
+def objection(problem: str, audience: str, best: Likeness) -> str:
+    """Why two answers give no draft, in a word or two; empty if they give one.
+
+    Args:
+        problem: what problem is solved.
+        audience: for whom.
+        best: the pattern that is most like what was answered.
+
+    Example:
+        >>> objection("Dogs", "owners", similar("Dogs", "owners")[0])
+        'too short'
+    """
+    both = f"{problem} {audience}"
+    letters = [character for character in both if character.isalpha()]
+    latin = sum(unicodedata.name(character, "").startswith("LATIN") for character in letters)
+    if letters and latin < len(letters) / 2:
+        return "another script"
+    asked = problem if len(set(words(problem))) < FEWEST_WORDS else "" if words(audience) else audience
+    few = len(set(words(problem))) < FEWEST_WORDS or not words(audience)
+    if few and len(asked.split()) < FEWEST_WORDS:
+        return "too short"
+    tokens = re.findall(r"[^\W\d_]+", both.casefold())
+    known = sum(token in _STOP or _stem(token) in _library()[0].vocabulary_ for token in tokens)
+    if known < KNOWN * len(tokens):
+        return "hardly a known word"
+    if few:
+        return "too general"
+    return "unlike every pattern" if best.similarity < UNLIKE or len(best.because) < 2 else ""
+
+
+_INSTEAD = {
+    "another script": "Say both answers in English, or fill in the blocks yourself, in any language.",
+    "too short": "Answer both questions with what happened the last time.",
+    "hardly a known word": "Say both answers in English, or fill in the blocks yourself, in any language.",
+    "too general": "Answer both questions with what happened the last time.",
+    "unlike every pattern": "Say the problem in other words, or fill in the blocks yourself.",
+}
+
+
+def _refusal(refused: str, problem: str, best: Likeness) -> str:
+    about = "problem" if len(set(words(problem))) < FEWEST_WORDS else "audience"
+    shared = f"the word {best.because[0]}" if best.because else "no word"
+    return {
+        "another script": "There is no draft: the library of patterns is in English, and this answer is in another "
+        "script.",
+        "too short": f"The answer about the {about} is too short to compare with anything: say it in a sentence.",
+        "hardly a known word": "There is no draft: the library of patterns is in English and knows hardly a word of "
+        "this answer. It seems to be in another language, or about something else altogether.",
+        "too general": f"The answer about the {about} holds hardly a word that would not fit every business: say who, "
+        "where and how often.",
+        "unlike every pattern": f"Nothing in the library is like this answer: the nearest pattern ({best.name}) shares "
+        f"{shared} with it. The library knows {len(patterns())} patterns; your business may still be a good one.",
+    }[refused]
 
 
 def _printable(text: str) -> str:
@@ -192,14 +241,8 @@ def _printable(text: str) -> str:
 
 
 def _answers_only(problem: str, audience: str, name: str) -> Canvas:
-    model = Canvas(name)
-    segments = []
-    if audience:
-        model = model.add("customer_segments", _short(audience), description=audience)
-        segments = [model["customer_segments"][0].id]
-    if problem:
-        model = model.add("value_propositions", _short(problem), description=problem, links=segments)
-    return model
+    model = Canvas(name, tagline=f"The problem: {_short(problem)}" if problem else "")
+    return model.add("customer_segments", _short(audience), description=audience) if audience else model
 
 
 def _short(text: str) -> str:
@@ -218,22 +261,12 @@ def _pattern(wanted: str) -> Pattern:
 def _compose(best: Likeness, near: Sequence[Likeness], problem: str, audience: str, name: str) -> Canvas:
     main = _pattern(best.pattern)
     model = from_plain(main.blocks, name=name, origin=f"pattern:{main.id}")
-    asked = set(words(audience))
-    segment = max(model["customer_segments"], key=lambda entry: len(asked & set(words(entry.name))))
-    said = f"{segment.name}: {audience}" if len(audience) <= 80 else segment.name
+    model, segment = _with_audience(model, audience)
     proposition = next(entry for entry in model["value_propositions"] if segment.id in entry.links)
+    described = dataclasses.replace(proposition, description=problem)
     model = model.with_block(
-        "customer_segments",
-        tuple(
-            dataclasses.replace(each, name=said, description=audience) if each.id == segment.id else each
-            for each in model["customer_segments"]
-        ),
-    ).with_block(
         "value_propositions",
-        tuple(
-            dataclasses.replace(each, description=problem) if each.id == proposition.id else each
-            for each in model["value_propositions"]
-        ),
+        tuple(described if each.id == proposition.id else each for each in model["value_propositions"]),
     )
     for like in near:
         other = _pattern(like.pattern)
@@ -246,24 +279,68 @@ def _compose(best: Likeness, near: Sequence[Likeness], problem: str, audience: s
     return model
 
 
+def _with_audience(model: Canvas, audience: str) -> tuple[Canvas, Entry]:
+    """The audience in the segment whose name it shares words with; otherwise as a segment of its own.
+
+    One of its own comes first, and is linked as the pattern's first segment is.
+    """
+    asked = set(words(audience))
+    segment = max(model["customer_segments"], key=lambda entry: len(asked & set(words(entry.name))))
+    if asked & set(words(segment.name)):
+        said = f"{segment.name}: {audience}" if len(audience) <= 80 else segment.name
+        segment = dataclasses.replace(segment, name=said, description=audience)
+        same = tuple(segment if each.id == segment.id else each for each in model["customer_segments"])
+        return model.with_block("customer_segments", same), segment
+    main = model["customer_segments"][0]
+    model = model.add("customer_segments", _short(audience), description=audience)
+    *others, own = model["customer_segments"]
+    model = model.with_block("customer_segments", (own, *others))
+    for block in canvas.BLOCKS:
+        linked = tuple(
+            dataclasses.replace(each, links=(own.id, *each.links)) if main.id in each.links else each
+            for each in model[block]
+        )
+        model = model.with_block(block, linked)
+    return model, own
+
+
+def _sureness(best: Likeness, second: Likeness) -> Sureness:
+    """High takes a clear lead and two telling words; what another pattern fits nearly as well is low."""
+    if best.similarity < FAIR or second.similarity >= ALSO * best.similarity:
+        return "low"
+    clear = second.similarity <= LEAD * best.similarity and best.telling >= 2
+    return "high" if best.similarity >= HIGH and clear else "fair"
+
+
 def _explain(
-    best: Likeness, near: Sequence[Likeness], problem: str, audience: str, model: Canvas
+    likes: Sequence[Likeness], near: Sequence[Likeness], problem: str, audience: str, model: Canvas
 ) -> tuple[Sureness, str, tuple[str, ...]]:
-    sureness: Sureness = "high" if best.similarity >= HIGH else "fair" if best.similarity >= FAIR else "low"
+    best = likes[0]
+    sureness = _sureness(best, likes[1])
     main = _pattern(best.pattern)
     right, tried = TRIED[sureness]
+    rate = share(right, tried)
     others = " and ".join(f"«{like.name}»" for like in near)
+    next_best = " and ".join(f"«{like.name}» ({', '.join(like.because[:3])})" for like in likes[1:3] if like.because)
     message = (
         f"This draft is the pattern «{main.name}» (words in common: {', '.join(best.because[:3])})"
         + (f", with single entries from {others}. " if others else ". ")
+        + (f"The next ones, with their words in common: {next_best}. " if next_best else "")
         + f"How sure that is: {sureness} (similarity {best.similarity:.2f}; of {tried} answers of this level that we "
-        f"tried, {right} found the pattern we had in mind). All of it is typical of such businesses; nothing is known "
-        "about yours."
+        f"tried, {right} found the pattern we had in mind, so {rate.lower:.0%} to {rate.upper:.0%} of such answers "
+        "do). All of it is typical of such businesses; nothing is known about yours."
     )
     known = set(_library()[0].vocabulary_)
     spelt = _spelt(f"{problem} {audience}")
     unknown = [spelt.get(word, word) for word in dict.fromkeys(words(f"{problem} {audience}")) if word not in known]
     first = []
+    own = model["customer_segments"][0]
+    if not own.origin:
+        beside = model["customer_segments"][1].name
+        first.append(
+            f"The pattern has no segment like «{own.name}»: it stands first, and is linked as «{beside}» is. Decide "
+            "what is really for whom."
+        )
     if unknown:
         listed = ", ".join(unknown[:5])
         first.append(f"The library does not know {listed}: where that matters, write entries of your own.")

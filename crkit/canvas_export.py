@@ -447,9 +447,10 @@ def guide(canvas: Canvas, *, origin: str = "") -> list[Part]:
     if origin:
         parts.append(("text", origin))
     parts += [("heading", "The three riskiest assumptions")]
-    if any(True for _ in canvas.entries()):
+    risky = assumptions(canvas)
+    if risky:
         parts += [("text", "Test the first one first. Write down the result that you expect before you look.")]
-        for number, one in enumerate(assumptions(canvas), start=1):
+        for number, one in enumerate(risky, start=1):
             parts += _told(number, one)
     else:
         parts += [("text", "The canvas is empty: there is nothing to test yet.")]

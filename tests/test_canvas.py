@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crkit import bmml, canvas, canvas_draft
+from crkit.intervals import share
 
 ANSWERS = json.loads((Path(__file__).parent / "canvas_answers.json").read_text(encoding="utf-8"))
-NEAR = [pytest.param(one, id=one["patterns"][0]) for one in ANSWERS["like"]]
+LIKE = ANSWERS["like"] + ANSWERS["later"]  # the later ones were written before anybody saw how they come out
+NEAR = [pytest.param(one, id=one["patterns"][0]) for one in LIKE]
 
 # ---------------------------------------------------------------------------------------------------------- the model
 
@@ -63,6 +65,14 @@ def test_names_that_look_alike_get_ids_of_their_own():
         (lambda: small().change("Homes", colour="red"), "no 'colour'"),
         (lambda: canvas.Canvas("Shop", channels=(canvas.Entry("cs-a", "A"),)), "ch- and small letters"),
         (lambda: small().silence("typo", "because"), "no check"),
+        (lambda: small().silence("vage_words", "because"), "did you mean 'vague_words'"),
+        (lambda: small().silence("vague_words", "because", where="nope"), "no entry or block 'nope'"),
+        (lambda: small().silence("vague_words", "because", where="Hommes"), "did you mean 'Homes'"),
+        (lambda: small().silence("vague_words", "because", where="Channel"), "did you mean 'channels'"),
+        (lambda: small().add("channels", "Homes").silence("vague_words", "x", where="Homes"), "cs-homes, ch-homes"),
+        (lambda: small().remove("fresh bean"), "did you mean 'Fresh beans'"),
+        (lambda: small().change("cs-home", name="Flats"), "did you mean 'cs-homes'"),
+        (lambda: canvas.Canvas("Shop").remove("Homes"), "the canvas is empty"),
         (lambda: small().silence("empty_block", " "), "with a reason"),
     ],
 )
@@ -104,19 +114,68 @@ def test_each_pattern_is_a_canvas_that_passes_the_checks(pattern):
 @pytest.fixture(scope="module")
 def levels():
     """The level of each answer, and whether the pattern that was meant came first."""
-    drafts = [(canvas_draft.draft(one["problem"], one["audience"]), one["patterns"]) for one in ANSWERS["like"]]
+    drafts = [(canvas_draft.draft(one["problem"], one["audience"]), one["patterns"]) for one in LIKE]
     return [(d.sureness, bool(d.drew_on) and d.drew_on[0].pattern in meant) for d, meant in drafts]
 
 
 def test_what_the_draft_says_of_its_sureness_was_measured(levels):
     for level, (right, tried) in canvas_draft.TRIED.items():
         assert (right, tried) == (sum(ok for one, ok in levels if one == level), sum(one == level for one, _ in levels))
-    shares = [right / tried for right, tried in canvas_draft.TRIED.values()]
-    assert shares[0] < min(shares[1:])
+    low, fair, high = (right / tried for right, tried in canvas_draft.TRIED.values())
+    assert low + 0.1 < fair < high - 0.1
+
+
+def test_the_message_gives_the_interval_of_the_hit_rate_and_the_next_patterns():
+    drafted = canvas_draft.draft("Patients wait for weeks to see a dentist, in pain", "patients in the country")
+    right, tried = canvas_draft.TRIED[drafted.sureness]
+    rate = share(right, tried)
+    assert f"{rate.lower:.0%} to {rate.upper:.0%}" in drafted.message
+    second = canvas_draft.similar("Patients wait for weeks to see a dentist, in pain", "patients in the country")[1]
+    assert f"«{second.name}» ({', '.join(second.because[:3])})" in drafted.message
+
+
+@pytest.mark.parametrize(
+    ("similarity", "second", "telling", "level"),
+    [
+        (0.3, 0.2, 2, "high"),
+        (0.3, 0.2, 1, "fair"),
+        (0.3, 0.25, 2, "fair"),
+        (0.3, 0.29, 2, "low"),
+        (0.2, 0.1, 2, "fair"),
+        (0.1, 0.0, 2, "low"),
+    ],
+)
+def test_high_takes_a_clear_lead_and_two_telling_words(similarity, second, telling, level):
+    best, other = (canvas_draft.Likeness("x", "X", like, ("a", "b"), telling) for like in (similarity, second))
+    assert canvas_draft._sureness(best, other) == level
 
 
 def test_most_answers_find_the_pattern_that_was_meant(levels):
-    assert sum(ok for _, ok in levels) / len(levels) >= 0.7
+    assert sum(ok for _, ok in levels) / len(levels) >= 0.6
+
+
+def test_an_audience_unlike_every_segment_of_the_pattern_is_a_segment_of_its_own():
+    drafted = canvas_draft.draft("Homeless people and refugees are hungry, and shelters are full", "families in need")
+    made = drafted.canvas
+    own, *others = made["customer_segments"]
+    assert drafted.drew_on[0].pattern == "charity"
+    assert (own.name, own.origin) == ("families in need", "")
+    assert [one.name for one in others] == ["People who need help", "Donors", "Volunteers"]
+    assert canvas.checks(made) == ()
+    assert "no segment like «families in need»" in drafted.change_first[0]
+    risky = {one.block: one for one in canvas.assumptions(made, most=9)}
+    for block in ("customer_segments", "value_propositions", "customer_relationships", "channels"):
+        assert "families in need" in risky[block].claim
+    assert "Donors" in risky["revenue_streams"].claim
+
+
+def test_an_audience_goes_to_the_segment_that_shares_its_words():
+    made = canvas_draft.draft("Homeless people and refugees are hungry, and shelters are full", "donors in town").canvas
+    assert [one.name for one in made["customer_segments"]] == [
+        "People who need help",
+        "Donors: donors in town",
+        "Volunteers",
+    ]
 
 
 @pytest.mark.parametrize("answer", ANSWERS["unlike"], ids=lambda one: one["audience"])
@@ -124,7 +183,36 @@ def test_an_answer_unlike_anything_gets_no_draft_and_says_so(answer):
     drafted = canvas_draft.draft(**answer)
     assert (drafted.sureness, drafted.drew_on) == ("none", ())
     assert "Nothing in the library is like this" in drafted.message or "hardly a word" in drafted.message
-    assert [entry.origin for _, entry in drafted.canvas.entries()] == [""] * 2
+    assert [(block, entry.name) for block, entry in drafted.canvas.entries()] == [
+        ("customer_segments", answer["audience"])
+    ]
+    assert drafted.canvas.tagline == f"The problem: {answer['problem']}"
+    assert len(canvas.assumptions(drafted.canvas)) == 1  # nothing is made up from the problem
+
+
+@pytest.mark.parametrize(
+    ("problem", "audience", "says"),
+    [
+        ("Menschen wollen bessere Qualität und guten Service", "alle Kunden", "another language"),
+        ("Berufstätige Eltern haben abends keine Zeit zum Kochen", "Familien in der Stadt", "another language"),
+        ("Les familles n'ont pas le temps de cuisiner le soir", "familles en ville", "another language"),
+        ("我们的咖啡总是在错误的时候用完", "家庭", "another script"),
+        ("Кофе заканчивается в самый неподходящий момент", "семьи", "another script"),
+    ],
+)
+def test_an_answer_in_another_language_is_told_that_the_library_is_in_english(problem, audience, says):
+    drafted = canvas_draft.draft(problem, audience)
+    assert (drafted.sureness, drafted.canvas["value_propositions"]) == ("none", ())
+    assert says in drafted.message
+    assert "in English" in drafted.message
+    assert "in English" in drafted.change_first[0]
+
+
+@pytest.mark.parametrize("answer", [*LIKE, *ANSWERS["unlike"], {"problem": "Dogs", "audience": "owners"}])
+def test_what_objects_to_an_answer_is_what_the_draft_goes_by(answer):
+    asked = (answer["problem"], answer["audience"])
+    objection = canvas_draft.objection(*asked, canvas_draft.similar(*asked)[0])
+    assert bool(objection) == (canvas_draft.draft(*asked).sureness == "none")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +231,9 @@ def test_a_draft_fills_nine_blocks_and_says_where_from(answer):
     if drafted.sureness == "none":
         return
     assert all(drafted.canvas[block] for block in canvas.BLOCKS)
-    used = {entry.origin.removeprefix("pattern:") for _, entry in drafted.canvas.entries()}
+    own, *others = (entry for _, entry in drafted.canvas.entries())
+    assert own.origin or own.name == answer["audience"]
+    used = {entry.origin.removeprefix("pattern:") for entry in (own, *others) if entry is not own or own.origin}
     assert used == {like.pattern for like in drafted.drew_on}
     assert drafted.drew_on[0].name in drafted.message
     assert drafted.change_first
@@ -211,9 +301,13 @@ def test_each_check_finds_its_mistake_and_can_be_silenced(check):
     found = [one for one in canvas.checks(broken) if one.check == check]
     assert [one.where for one in found] == [where]
     assert found[0].sentence.endswith((".", "?"))
-    for quiet in (broken.silence(check, "We know"), broken.silence(check, "We know", where=where)):
+    name = canvas.BLOCKS[where] if where in canvas.BLOCKS else broken.find(where)[1].name
+    for quiet in (
+        broken.silence(check, "We know"),
+        *(broken.silence(check, "We know", where=w) for w in (where, name)),
+    ):
         assert [one.silenced for one in canvas.checks(quiet) if one.check == check] == ["We know"]
-    elsewhere = broken.silence(check, "We know", where="cs-other")
+    elsewhere = broken.silence(check, "We know", where="ka-roasting")
     assert [one.silenced for one in canvas.checks(elsewhere) if one.check == check] == [""]
 
 
@@ -267,8 +361,7 @@ def test_a_name_with_braces_is_only_a_name():
 
 
 def test_an_empty_canvas_assumes_nothing():
-    with pytest.raises(ValueError, match="assumes nothing"):
-        canvas.assumptions(canvas.Canvas("Shop"))
+    assert canvas.assumptions(canvas.Canvas("Shop")) == ()
 
 
 # ---------------------------------------------------------------------------------------------------------------- BMML
@@ -343,6 +436,14 @@ def test_what_the_canvas_does_not_show_is_written_again(tmp_path):
     canvas.write(made, tmp_path / "again.bmml")
     assert bmml.read(tmp_path / "again.bmml") == document
     assert canvas.to_bmml(made.remove("Kit")).get("fits") is None
+
+
+def test_a_missing_file_is_named_with_what_there_is(tmp_path):
+    canvas.write(small(), tmp_path / "shop.bmml")
+    with pytest.raises(FileNotFoundError, match=r"no file shp\.bmml in .*: there is shop\.bmml\. Check the name"):
+        canvas.read(tmp_path / "shp.bmml")
+    with pytest.raises(FileNotFoundError, match=r"no \.bmml file at all"):
+        canvas.read(tmp_path / "nowhere" / "shop.bmml")
 
 
 def test_types_and_reasons_go_to_the_sidecar_and_unknown_fields_stay(tmp_path):
