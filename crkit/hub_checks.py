@@ -2,12 +2,13 @@
 
 Every check has a name. Who has a reason to live with a finding silences the check for that record, with the reason
 beside it: the finding stays in the table, marked as silenced. A finding from data rests on an interval (Wilson 1927),
-and where the data cannot tell, no finding is made.
+or on a count of all customers; where the data cannot tell, and below `FEW_CONTACTS` cases, no finding is made.
 """
 
 from __future__ import annotations
 
 import datetime
+import difflib
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,10 +18,11 @@ import pandas as pd
 
 from crkit import figures
 from crkit.grouping import segment_of
-from crkit.hub_register import FREQUENCIES, Record, label, linked
+from crkit.hub_register import FIELDS, FREQUENCIES, METRIC_FIELDS, Record, label, linked
 from crkit.intervals import Share, share
 
 FEW_CONTACTS = 30
+JUDGED = ("active", "paused")  # only these say that something exists
 HANDLED_BY = ("self", "bot", "human", "community")
 # which handler in the log stands for which type; co-creation leaves no trace there
 HANDLER_OF: Mapping[str, str] = {
@@ -85,6 +87,8 @@ CHECKS: Mapping[str, Check] = {
         Check("no_review", "review", "Is the next review fixed?"),
         Check("review_overdue", "review", "Is the review still to come?"),
         Check("html_in_text", "text", "Is the text free of HTML?"),
+        Check("unknown_field", "text", "Is every field one that is read, and none of them misspelt?"),
+        Check("unknown_check", "text", "Does every check that is silenced exist?"),
         Check("segment_not_in_data", "data", "Do the data know the segment?"),
         Check("few_contacts", "data", f"Are there {FEW_CONTACTS} contacts or more to judge by?"),
         Check("not_in_the_log", "data", "Does the log show the type that is said to exist?"),
@@ -176,6 +180,31 @@ def _alone(record: Record, records: Sequence[Record], today: datetime.date) -> I
     if tagged:
         where = ", ".join(dict.fromkeys(tagged))
         yield "html_in_text", f"There is HTML in {where}; it is shown as plain text and never run."
+    yield from _misspelt(record)
+
+
+def _misspelt(record: Record) -> Iterator[tuple[str, str]]:
+    """Names that are nearly one of ours; another field is the reader's own, and nobody minds it."""
+    names = [(name, _near(name, FIELDS)) for name in record.extra]
+    names += [(name, _near(name, METRIC_FIELDS)) for metric in record.metrics for name in metric.extra]
+    meant = [f"{name!r} (did you mean {near}?)" for name, near in names if near]
+    if meant:
+        yield "unknown_field", f"It is kept, and not read: {', '.join(meant)}."
+    unknown = [_asked(name, CHECKS) for name in record.silenced if name not in CHECKS]
+    if unknown:
+        yield "unknown_check", f"There is no check {', '.join(unknown)}, so nothing is silenced by it."
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """The known name that a misspelt one is close to, or an empty string."""
+    plain = {one.casefold().replace("_", " "): one for one in known}
+    close = difflib.get_close_matches(name.casefold().replace("_", " ").strip(), plain, n=1, cutoff=0.75)
+    return plain[close[0]] if close else ""
+
+
+def _asked(name: str, known: Iterable[str]) -> str:
+    near = _near(name, known)
+    return f"{name!r} (did you mean {near}?)" if near else repr(name)
 
 
 def _aligned(record: Record) -> Iterator[tuple[str, str]]:
@@ -254,7 +283,7 @@ class Evidence(NamedTuple):
 
     Attributes:
         table: one row a segment and measure: ``segment``, ``measure`` (of `MEASURES`), ``share``, ``lower``, ``upper``
-            (95 %, Wilson) and ``cases``.
+            (95 %, Wilson) and ``cases``. ``owner_share`` counts all customers, so both ends are the share itself.
         pauses: the median number of days since a person last spoke with a customer who can have been spoken with, by
             segment; never spoken with counts from the first contact in the log.
         segments: the number of customers by segment.
@@ -272,7 +301,20 @@ class Evidence(NamedTuple):
             measure: one of `MEASURES`.
         """
         rows = self.table[self.table["segment"].isin(list(segments)) & (self.table["measure"] == measure)]
-        return share(round(float((rows["share"] * rows["cases"]).sum())), int(rows["cases"].sum()))
+        return _seen_share(measure, round(float((rows["share"] * rows["cases"]).sum())), int(rows["cases"].sum()))
+
+
+class Count(Share):
+    """A share of all that there are, and not of a sample: its interval is the share itself."""
+
+    def __str__(self) -> str:
+        return f"{self.share:.0%} (all {self.cases:,} counted)"
+
+
+def _seen_share(measure: str, successes: int, cases: int) -> Share:
+    if measure == "owner_share" and cases:
+        return Count(*(successes / cases,) * 3, cases)
+    return share(successes, cases)
 
 
 def evidence(
@@ -333,7 +375,7 @@ def evidence(
         people = members.index[members == name]
         known = owned.reindex(people).fillna(False) if owned is not None else pd.Series(dtype=bool)
         counts["owner_share"] = (int(known.sum()), len(known))
-        rows += [(name, measure, *share(k, n)) for measure, (k, n) in counts.items()]
+        rows += [(name, measure, *_seen_share(measure, k, n)) for measure, (k, n) in counts.items()]
         pauses[name] = _pause(log[log["segment"] == name], end)
     table = pd.DataFrame(rows, columns=["segment", "measure", "share", "lower", "upper", "cases"])
     return Evidence(table, pauses, sizes)
@@ -348,7 +390,7 @@ def _pause(log: pd.DataFrame, end: Any) -> float:
 
 
 def targets(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
-    """Whether each metric that the contact log can judge meets its target.
+    """Whether each metric that the contact log can judge meets its target, for active and paused records.
 
     Args:
         records: of the register.
@@ -356,15 +398,17 @@ def targets(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
 
     Returns:
         One row a metric that names a ``measure``: ``record``, ``metric``, ``current`` (as the record says), ``target``,
-        ``share`` (as the log says), ``lower``, ``upper``, ``cases``, and ``verdict``: ``met`` if all of the interval is
-        on the good side of the target, ``missed`` if all of it is on the other, else ``cannot tell``.
+        ``share`` (as the log says), ``lower``, ``upper``, ``cases``, ``verdict`` (see `verdict`), and ``why`` it cannot
+        be told, if it cannot.
     """
     rows = []
-    for record in records:
+    for record in _judged(records):
         for metric in record.metrics:
             if not metric.measure or metric.target is None:
                 continue
             seen = found.get(record.segments, metric.measure)
+            told = verdict(seen, metric.target, metric.better)
+            why = "too few cases" if _few(seen) else "the interval holds the target"
             rows.append(
                 (
                     record.id,
@@ -372,15 +416,19 @@ def targets(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
                     metric.current,
                     metric.target,
                     *seen,
-                    verdict(seen, metric.target, metric.better),
+                    told,
+                    why if told == "cannot tell" else "",
                 )
             )
-    columns = ["record", "metric", "current", "target", "share", "lower", "upper", "cases", "verdict"]
+    columns = ["record", "metric", "current", "target", "share", "lower", "upper", "cases", "verdict", "why"]
     return pd.DataFrame(rows, columns=columns).astype({"current": float, "target": float, "share": float})
 
 
 def verdict(seen: Share, target: float, better: str = "higher") -> str:
-    """Whether a share meets a target: ``met``, ``missed``, or ``cannot tell`` while the interval holds the target.
+    """Whether a share meets a target: ``met``, ``missed``, or ``cannot tell``.
+
+    It is met if all of the interval is on the good side of the target, and missed if all of it is on the other. While
+    the interval holds the target, and for a sample of fewer than `FEW_CONTACTS` cases, nobody can tell.
 
     Args:
         seen: the share with its interval.
@@ -388,18 +436,29 @@ def verdict(seen: Share, target: float, better: str = "higher") -> str:
         better: ``higher`` or ``lower``.
 
     Example:
-        >>> verdict(share(70, 100), 0.9), verdict(share(7, 10), 0.8), verdict(share(7, 100), 0.2, "lower")
+        >>> verdict(share(70, 100), 0.9), verdict(share(70, 100), 0.75), verdict(share(7, 100), 0.2, "lower")
         ('missed', 'cannot tell', 'met')
     """
+    if _few(seen):
+        return "cannot tell"
     if better == "higher":
         return "met" if seen.lower >= target else "missed" if seen.upper < target else "cannot tell"
     return "met" if seen.upper <= target else "missed" if seen.lower > target else "cannot tell"
 
 
+def _few(seen: Share) -> bool:
+    return seen.cases < FEW_CONTACTS and not isinstance(seen, Count)
+
+
+def _judged(records: Iterable[Record]) -> list[Record]:
+    return [record for record in records if record.status in JUDGED]
+
+
 def check_data(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
     """Hold the records against the contact log.
 
-    Drafts, plans and retired records are not held against it: they do not say that something exists.
+    A segment that the data do not know is a finding for every record. For the rest, drafts, plans and retired records
+    are not held against the log: they do not say that something exists.
 
     Args:
         records: of the register.
@@ -408,28 +467,49 @@ def check_data(records: Iterable[Record], found: Evidence) -> pd.DataFrame:
     Returns:
         One row a finding, as `check_register` gives them.
     """
-    return _table([record for record in records if record.status in ("active", "paused")], (lambda r: _seen(r, found),))
+    return _table(list(records), (lambda record: _seen(record, found),))
 
 
 def _seen(record: Record, found: Evidence) -> Iterator[tuple[str, str]]:
     known = [name for name in record.segments if name in found.segments]
     unknown = [name for name in record.segments if name not in found.segments]
     if unknown:
-        yield (
-            "segment_not_in_data",
-            f"The data know no segment {', '.join(unknown)}; they know {', '.join(found.segments)}.",
-        )
-    if not known:
+        said = ", ".join(_meant(name, found.segments) for name in unknown)
+        yield "segment_not_in_data", f"The data know no segment {said}; they know {', '.join(found.segments)}."
+    if not known or record.status not in JUDGED:
         return
     cases = found.get(known, "human_share").cases
     if cases < FEW_CONTACTS:
-        yield "few_contacts", f"The log has {cases} contacts that these customers began: too few to judge by."
+        count = f"{cases} contact{'' if cases == 1 else 's'}"
+        yield "few_contacts", f"The log has {count} that these customers began: too few to judge by."
     else:
         yield from _type_in_log(record, known, found)
+        yield from _talks(record, known, found)
     if record.established_type == "dedicated_personal_assistance":
         named = found.get(known, "owner_share")
         if named.cases and named.upper < 0.5:
             yield "no_named_person", f"Dedicated, but only {named} of the customers have a named person."
+    for metric in record.metrics:
+        if not metric.measure:
+            continue
+        seen = found.get(known, metric.measure)
+        if metric.target is not None and verdict(seen, metric.target, metric.better) == "missed":
+            yield "target_missed", f"{metric.name}: the target is {metric.target:.0%}, the data say {seen}."
+        stands = metric.current
+        rounded = 0.005  # a record is written in whole per cent
+        if stands is not None and not _few(seen) and not seen.lower - rounded <= stands <= seen.upper + rounded:
+            yield "current_is_off", f"{metric.name}: the record says {stands:.0%}, the data say {seen}."
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    """An unknown segment, with those that were probably meant: several if they stand in one entry."""
+    parts = [_near(part, known) for part in re.split(r"[;,/&|]", name)]
+    if len(parts) > 1 and all(parts):
+        return f"{name!r} (did you mean {' and '.join(parts)}? Each is an entry of its own)"
+    return _asked(name, known)
+
+
+def _talks(record: Record, known: Sequence[str], found: Evidence) -> Iterator[tuple[str, str]]:
     promised = FREQUENCIES.get(record.frequency, math.inf)
     pause = max((found.pauses[name] for name in known if not math.isnan(found.pauses[name])), default=0.0)
     personal = HANDLER_OF.get(record.established_type) == "human"
@@ -438,14 +518,6 @@ def _seen(record: Record, found: Evidence) -> Iterator[tuple[str, str]]:
             "seldom_spoken_with",
             f"Promised {record.frequency}; half of the customers have not spoken with a person for {pause:,.0f} days.",
         )
-    for metric in record.metrics:
-        if not metric.measure:
-            continue
-        seen = found.get(known, metric.measure)
-        if metric.target is not None and seen.cases and verdict(seen, metric.target, metric.better) == "missed":
-            yield "target_missed", f"{metric.name}: the target is {metric.target:.0%}, the data say {seen}."
-        if metric.current is not None and seen.cases and not seen.lower <= metric.current <= seen.upper:
-            yield "current_is_off", f"{metric.name}: the record says {metric.current:.0%}, the data say {seen}."
 
 
 def _type_in_log(record: Record, known: Sequence[str], found: Evidence) -> Iterator[tuple[str, str]]:
@@ -466,23 +538,23 @@ def plot_evidence(records: Sequence[Record], found: Evidence) -> figures.Figure:
     """Draw who really deals with each record's customers, with the handler that the record claims marked.
 
     Args:
-        records: of the register; those whose segments the data know are drawn.
+        records: of the register; the active and paused ones whose segments the data know are drawn.
         found: from `evidence`.
 
     Returns:
         A figure with one bar a record, in four parts.
 
     Raises:
-        ValueError: if the data know no segment of any record.
+        ValueError: if the data know no segment of any record that is active or paused.
     """
     rows = []
-    for record in records:
+    for record in _judged(records):
         known = [name for name in record.segments if name in found.segments]
         shares = {name: found.get(known, f"{name}_share") for name in HANDLED_BY}
         if known and shares["human"].cases:
             rows.append((record, shares))
     if not rows:
-        raise ValueError("the data know none of the register's segments: name them alike")
+        raise ValueError("the data know no segment of an active or paused record: name them alike")
     fig, (ax,) = figures.new(size=(8.6, 1.6 + 0.55 * len(rows)))
     said, off = [], 0
     for y, (record, shares) in enumerate(rows):
@@ -493,7 +565,7 @@ def plot_evidence(records: Sequence[Record], found: Evidence) -> figures.Figure:
             if name == claimed and width > 0.02:
                 ax.plot(left + width / 2, y, marker="*", markersize=15, color="white", markeredgecolor=figures.INK)
             left += width
-        off += any(True for _ in _type_in_log(record, [n for n in record.segments if n in found.segments], found))
+        off += any(check == "not_in_the_log" for check, _ in _seen(record, found))
         parts = ", ".join(f"{HANDLER_NAMES[name]} {seen.share:.0%}" for name, seen in shares.items())
         said.append(f"{record.id} says {label(record.established_type) or 'nothing'}: {parts}")
     ax.set_yticks(
@@ -502,7 +574,7 @@ def plot_evidence(records: Sequence[Record], found: Evidence) -> figures.Figure:
     ax.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel="share of the contacts that these customers began")
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     figures.legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
-    title = f"{off} of {len(rows)} records claim another relationship than the log shows"
+    title = f"{off} of {len(rows)} records {'claims' if off == 1 else 'claim'} another relationship than the log shows"
     return figures.finish(
         fig, title=title, alt=f"Bars of who dealt with contacts; a star marks the claim. {'. '.join(said)}."
     )

@@ -276,7 +276,11 @@ class Editor:
         lines = _lines(found[found["record"] == record.id])
         if self.found is not None:
             lines += _lines(check_data([record], self.found))
-        title = f"{len(lines)} findings" if lines else "No findings: complete, aligned, owned and measured"
+        title = (
+            f"{len(lines)} finding{'' if len(lines) == 1 else 's'}"
+            if lines
+            else "No findings: complete, aligned, owned and measured"
+        )
         self._findings.value = _box(lines, title, "#E69F00" if lines else "#009E73")
 
     def _say(self, text: str, *, bad: bool = False) -> None:

@@ -70,7 +70,7 @@ def draft(today: datetime.date) -> tuple[Record, ...]:
             costs=("wages of the help desk",),
             cost_per_year=35_000,
             frequency="quarterly",
-            metrics=(Metric("matters really resolved", None, 0.8, "share", measure="resolved_share"),),
+            metrics=(Metric("matters recorded as resolved", None, 0.8, "share", measure="resolved_share"),),
             status="active",
             review_on=today - datetime.timedelta(days=40),
         ),
@@ -91,7 +91,7 @@ def draft(today: datetime.date) -> tuple[Record, ...]:
             revenue_streams=("coffee for homes",),
             costs=("web store",),
             frequency="on demand",
-            metrics=(Metric("matters really resolved", 0.9, 0.75, "share", measure="resolved_share"),),
+            metrics=(Metric("matters recorded as resolved", 0.9, 0.75, "share", measure="resolved_share"),),
             status="active",
         ),
     )

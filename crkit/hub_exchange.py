@@ -136,7 +136,10 @@ def _kind(path: Path) -> str:
 
 
 def _cells(record: Record) -> dict[str, str | float | datetime.date | None]:
-    """The record as one row of a sheet: a list has one entry a line, a metric's parts stand between bars."""
+    """The record as one row of a sheet: a list has one entry a line, a metric's parts stand between bars.
+
+    A semicolon separates entries too, as people write them; where it is part of one, a backslash stands before it.
+    """
     row: dict[str, str | float | datetime.date | None] = {}
     for name in FIELDS:
         value = getattr(record, name)
@@ -145,7 +148,7 @@ def _cells(record: Record) -> dict[str, str | float | datetime.date | None]:
         elif name == "silenced":
             value = "\n".join(f"{key}: {reason}" for key, reason in silenced_items(value))
         elif isinstance(value, tuple):
-            value = "\n".join(value)
+            value = "\n".join(entry.replace("\\", "\\\\").replace(";", "\\;") for entry in value)
         row[name] = value
     row["other_fields"] = hub_file.dump(dict(record.extra)).strip() if record.extra else ""
     return row
@@ -213,6 +216,18 @@ def parse_silenced(text: str) -> dict[str, str]:
     return found
 
 
+def parse_list(text: str) -> list[str]:
+    r"""Read the entries of a cell, separated by line breaks or semicolons.
+
+    Example:
+        >>> parse_list("homes; offices\nbars\\; pubs")
+        ['homes', 'offices', 'bars; pubs']
+    """
+    held = text.replace("\\\\", "\0").replace("\\;", "\1")
+    entries = [entry.replace("\0", "\\").replace("\1", ";").strip() for entry in re.split(r"[;\n\r]", held)]
+    return [entry for entry in entries if entry]
+
+
 def _number_text(number: float) -> str:
     return str(int(number)) if number == int(number) and abs(number) < 1e15 else repr(number)
 
@@ -230,7 +245,7 @@ def _from_cells(row: Mapping[str, Any], place: str) -> Record:
             elif name == "other_fields":
                 values |= hub_file.parse("other_fields", str(cell))
             elif name in LISTS:
-                values[name] = [line for line in str(cell).splitlines() if line.strip()]
+                values[name] = parse_list(str(cell))
             else:
                 values[name] = cell
         return from_mapping(values)

@@ -57,7 +57,7 @@ MEASURES: Mapping[str, str] = {
     "bot_share": "share of the customers' contacts that the bot dealt with",
     "human_share": "share of the customers' contacts that a person dealt with",
     "community_share": "share of the customers' contacts that the community dealt with",
-    "resolved_share": "share of matters really resolved: recorded as resolved, and no contact about them afterwards",
+    "resolved_share": "share of matters recorded as resolved at the last contact about them",
     "satisfied_share": "share of answers on satisfaction with a contact that are 4 or 5 of 5",
     "owner_share": "share of customers with a named person who looks after them",
 }
@@ -489,7 +489,7 @@ class Difference(NamedTuple):
 
 
 class ConflictError(ValueError):
-    """The register was changed elsewhere since it was read; nothing was written.
+    """The file's register is another one than ``base``, which may have been left out; nothing was written.
 
     Attributes:
         differences: what differs, field by field.
@@ -506,7 +506,8 @@ class ConflictError(ValueError):
         ]
         said = "\n".join(lines) or "  a part of the section that is not a record"
         super().__init__(
-            f"{name} was changed in another window, so nothing was saved. What differs:\n{said}\n"
+            f"{name} holds another register than the one that you began with, so nothing was saved: either it was "
+            f"changed in another window, or base= (the register as you read it) was left out. What differs:\n{said}\n"
             "Read it again and make your change there; or save with base=error.theirs, which overwrites theirs."
         )
 
@@ -697,7 +698,8 @@ def plot_links(records: Sequence[Record]) -> figures.Figure:
     figures.legend(ax, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     gaps = {COMPONENTS[name]: sum(not entry[name] for entry in found) for name in COMPONENTS}
     missing, most = sum(gaps.values()), max(gaps, key=lambda name: gaps[name])
-    title = f"{missing} of {10 * len(shown)} links are missing, most often the {most}"
+    verb = "is" if missing == 1 else "are"
+    title = f"{missing} of {10 * len(shown)} links {verb} missing, most often the {most}"
     if not missing:
         title = f"All {10 * len(shown)} links are there"
     said = "; ".join(

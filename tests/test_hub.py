@@ -316,7 +316,7 @@ def test_an_edit_in_a_second_window_is_not_overwritten(tmp_path):
     assert "it was 'Ada', the file now says 'Grace', you have 'Linus'" in str(caught.value)
     hub.save_records(path, [full(owner="Linus")], base=caught.value.theirs)
     assert hub.load_records(path)["R1"].owner == "Linus"
-    with pytest.raises(hub.ConflictError):  # who has not looked at all
+    with pytest.raises(hub.ConflictError, match=r"in another window, or base= .* was left out"):
         hub.save_records(path, [full()])
 
 
@@ -365,6 +365,7 @@ def test_links_say_what_is_missing():
     assert table.loc["R2", "segments"] == "a, b"
     assert table.loc["R1", "interaction_type"] == "dedicated personal assistance"
     assert len(hub.COMPONENTS) == 10
+    assert hub.plot_links([full(owner="x", partners=())]).get_suptitle().startswith("1 of 10 links is missing")
     figure = hub.plot_links([full(), hub.Record("R2", "b $x$ <b>")])
     assert figure.get_suptitle().startswith("10 of 20 links are missing")
     assert "R1 lacks nothing" in figure.alt

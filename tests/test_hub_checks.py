@@ -48,6 +48,8 @@ SPEAKS = {
     "no_review": {"review_on": None},
     "review_overdue": {"review_on": "2025-12-31"},
     "html_in_text": {"name": "<img src=x onerror=alert(1)>"},
+    "unknown_field": {"extra": {"segment": ["homes"], "mood": "sunny"}},
+    "unknown_check": {"silenced": {"no_partnr": "we have none"}},
 }
 
 
@@ -68,7 +70,7 @@ def test_each_check_speaks_alone_and_can_be_silenced_with_a_reason(check):
     assert found["kind"].item() == hub.CHECKS[check].kind
     assert found["says"].item().endswith((".", "?"))
     assert found["silenced"].item() == ""
-    silenced = dataclasses.replace(record, silenced={check: "we know"})
+    silenced = dataclasses.replace(record, silenced={**record.silenced, check: "we know"})
     assert list(found_by(silenced)["silenced"]) == ["we know"]
     assert hub.health([silenced], found_by(silenced)).loc["R1", "in all"] == 0
     assert hub.health([record], found).loc["R1", "in all"] == 1
@@ -79,6 +81,23 @@ def test_one_segment_is_not_promised_two_things_at_one_stage():
     assert list(found_by(ADVICE, other)["check"]) == ["two_types_for_a_segment"]
     assert list(found_by(ADVICE, dataclasses.replace(other, stage="growth"))["check"]) == []
     assert list(found_by(ADVICE, dataclasses.replace(other, status="planned"))["check"]) == []
+
+
+def test_a_misspelt_name_is_said_with_the_one_that_was_meant():
+    record = dataclasses.replace(
+        ADVICE,
+        extra={"Segment": ["homes"], "ownr": "Ada", "mood": "sunny"},
+        metrics=({"name": "m", "current": 1, "target": 1, "unit": "x", "targt": 2},),
+        silenced={"no_partnr": "we have none", "the moon": "it is full"},
+    )
+    says = found_by(record).set_index("check")["says"]
+    assert says["unknown_field"] == (
+        "It is kept, and not read: 'Segment' (did you mean segments?), 'ownr' (did you mean owner?), "
+        "'targt' (did you mean target?)."
+    )
+    assert says["unknown_check"] == (
+        "There is no check 'no_partnr' (did you mean no_partner?), 'the moon', so nothing is silenced by it."
+    )
 
 
 def test_every_check_is_tested():
@@ -146,6 +165,72 @@ def test_no_finding_where_chance_could_have_made_the_difference():
     assert list(checks(dataclasses.replace(BARE, segments=("bars",)), *log({"human": 50}))["check"]) == [
         "segment_not_in_data"
     ]
+
+
+@pytest.mark.parametrize("status", hub.STATUSES)
+@pytest.mark.parametrize(
+    ("name", "asks"),
+    [
+        ("cafs", "'cafs' (did you mean cafes?)"),
+        ("Cafes", "'Cafes' (did you mean cafes?)"),
+        ("cafes; homs", "'cafes; homs' (did you mean cafes and homes? Each is an entry of its own)"),
+        ("cafes, homes", "'cafes, homes' (did you mean cafes and homes? Each is an entry of its own)"),
+        ("planets", "'planets'"),
+    ],
+)
+def test_a_segment_that_the_data_do_not_know_is_said_whatever_the_status(status, name, asks):
+    contacts, members = log({"human": 60})
+    members.loc[:9, "segment"] = "homes"
+    found = checks(dataclasses.replace(BARE, status=status, segments=(name,)), contacts, members)
+    assert found[["check", "says"]].to_numpy().tolist() == [
+        ["segment_not_in_data", f"The data know no segment {asks}; they know cafes, homes."]
+    ]
+
+
+def test_with_few_cases_there_is_no_verdict():
+    metrics = (
+        hub.Metric("solved", 0.5, 0.9, measure="resolved_share"),
+        hub.Metric("named", 1.0, 0.9, measure="owner_share"),
+    )
+    record = dataclasses.replace(BARE, metrics=metrics)
+    for number, few in ((29, True), (30, False)):
+        contacts, members = log({"self": number}, resolved=False)
+        owners = pd.DataFrame({"customer_id": members["customer_id"], "account_owner": None})
+        found = hub.evidence(contacts, members, owners)
+        about_owners = ["no_named_person", "target_missed", "current_is_off"]  # all counted, however few
+        about_shares = ["few_contacts"] if few else ["not_in_the_log", "target_missed", "current_is_off"]
+        assert sorted(hub.check_data([record], found)["check"]) == sorted(about_owners + about_shares)
+        table = hub.targets([record], found)
+        assert table[["verdict", "why"]].to_numpy().tolist() == [
+            ["cannot tell", "too few cases"] if few else ["missed", ""],
+            ["missed", ""],
+        ]
+    assert hub.verdict(intervals.share(25, 30), 0.9) == "cannot tell"
+
+
+def test_owners_are_counted_and_not_sampled():
+    contacts, members = log({"human": 40})
+    owners = pd.DataFrame({"customer_id": members["customer_id"], "account_owner": ["Ada"] * 27 + [None] * 13})
+    found = hub.evidence(contacts, members, owners)
+    seen = found.get(["cafes"], "owner_share")
+    assert seen == (0.675, 0.675, 0.675, 40)
+    assert str(seen) == "68% (all 40 counted)"
+    for target, told in ((0.67, "met"), (0.68, "missed")):
+        record = dataclasses.replace(BARE, metrics=(hub.Metric("named", 0.68, target, measure="owner_share"),))
+        assert hub.targets([record], found)["verdict"].item() == told
+        assert "current_is_off" not in set(hub.check_data([record], found)["check"])
+
+
+def test_plans_are_neither_counted_nor_drawn_as_claims():
+    found = hub.evidence(*log({"bot": 140, "human": 60}))
+    records = [
+        dataclasses.replace(ADVICE, id=status, name=status, status=status)
+        for status in ("draft", "planned", "active", "paused", "retired")
+    ]
+    assert hub.plot_evidence(records, found).get_suptitle().startswith("2 of 2 records claim another")
+    assert list(hub.targets(records, found)["record"].unique()) == ["active", "paused"]
+    with pytest.raises(ValueError, match="active or paused"):
+        hub.plot_evidence(records[:2], found)
 
 
 def test_what_the_company_begins_does_not_count():

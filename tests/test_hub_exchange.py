@@ -28,6 +28,7 @@ NASTY = (
     "@SUM(A1)",
     "＝1",  # noqa: RUF001 - the full-width sign is the point
     "a;=HYPERLINK(1)",
+    "a\\;b; c\\\\",
     "a | b \\| c\\",
     "<script>alert(1)</script>",
     "_x0041_",
@@ -262,6 +263,22 @@ def test_a_sheet_as_a_person_makes_it_is_read(tmp_path):
     assert (one.review_on, one.cost_per_year) == (datetime.date(2026, 1, 31), 1200.0)
     assert one.metrics == (hub.Metric("human share", 0.7, 0.9, "share"),)
     assert one.extra == {"Mood": 3}
+
+
+@pytest.mark.parametrize("kind", [".csv", ".xlsx", ".md"])
+def test_a_list_in_a_cell_may_have_semicolons_and_one_with_commas_is_one_entry(tmp_path, kind):
+    path = tmp_path / f"r{kind}"
+    if kind == ".xlsx":
+        book = openpyxl.Workbook()
+        book.active.append(["id", "segments", "Partners"])
+        book.active.append(["R1", "homes; offices;", "beans, milk"])
+        book.save(path)
+    elif kind == ".csv":
+        path.write_text('id,segments,partners\nR1,homes; offices;,"beans, milk"\n', encoding="utf-8")
+    else:
+        path.write_text("## R1\n\n- **segments**: homes; offices;\n- **partners**: beans, milk\n", encoding="utf-8")
+    (one,) = hub_exchange.read(path)
+    assert (one.segments, one.partners) == (("homes", "offices"), ("beans, milk",))
 
 
 def test_json_is_plain_json():
