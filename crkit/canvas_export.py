@@ -8,6 +8,7 @@ all of them. Slides and sheet hold plain text: nothing in them is a formula, a l
 from __future__ import annotations
 
 import io
+import itertools
 import textwrap
 import unicodedata
 import warnings
@@ -23,7 +24,7 @@ from matplotlib.patches import Rectangle
 from crkit import _files, figures
 from crkit import canvas as canvas_topic
 from crkit.canvas import BLOCKS, TYPES, Assumption, Canvas, Entry, assumptions, checks
-from crkit.typeset import LARGEST, LEADING, Fonts, drawable, fit, fonts_for, missing_note, wrap
+from crkit.typeset import LARGEST, LEADING, Fit, Fonts, drawable, fit, fonts_for, missing_note, wrap
 
 Page = Literal["A4", "Letter"]
 PAGES = {"A4": (297 / 25.4, 210 / 25.4), "Letter": (11.0, 8.5)}  # landscape, in inches
@@ -49,7 +50,10 @@ _COLOURS = {
     **dict.fromkeys(("key_partnerships", "key_activities", "key_resources"), figures.GREEN),
     **dict.fromkeys(("cost_structure", "revenue_streams"), figures.INK),
 }
+WIDE = ("cost_structure", "revenue_streams")  # the blocks that have room for columns
+MOST_COLUMNS, GAP = 3, 12.0  # points between columns
 READABLE = 5.5  # points
+NOTHING, KNOWS = "The checks found nothing.", "The checks read links and words; they know no markets."
 ELSEWHERE = "The slides, the sheet and the Markdown guide hold them all."
 
 
@@ -143,17 +147,17 @@ def _draw(canvas: Canvas, page: Page, *, real_text: bool) -> figures.Figure:
         ax.add_patch(Rectangle((left, upper), width, height, facecolor="none", edgecolor=figures.GREY, linewidth=0.8))
         ax.add_patch(Rectangle((left, upper), width, 3, facecolor=colour, edgecolor="none"))
         put(left + 6, upper + 16, BLOCKS[block], 9.5, weight="bold", color=colour)
-        body = fit([shown(text) for text in _labels(canvas)[block]], width - 12, height - 30, fonts)
-        smallest = min(smallest, body.size)
-        y = upper + 24
-        for lines in body.paragraphs:
-            ax.add_patch(
-                Rectangle((left + 6, y + 0.5 * body.size), 0.35 * body.size, 0.35 * body.size, facecolor=colour)
-            )
-            for line in lines:
-                put(left + 6 + 0.9 * body.size, y + body.size * 0.95, line, body.size, color=figures.INK)
-                y += body.size * LEADING
-            y += 0.35 * body.size
+        columns = _columns(block, [shown(text) for text in _labels(canvas)[block]], width - 12, height - 30, fonts)
+        size = columns[0].size
+        smallest = min(smallest, size)
+        for number, column in enumerate(columns):
+            x, y = left + 6 + number * (width - 12 + GAP) / len(columns), upper + 24
+            for lines in column.paragraphs:
+                ax.add_patch(Rectangle((x, y + 0.5 * size), 0.35 * size, 0.35 * size, facecolor=colour))
+                for line in lines:
+                    put(x + 0.9 * size, y + size * 0.95, line, size, color=figures.INK)
+                    y += size * LEADING
+                y += 0.35 * size
     notes = [CREDIT]
     notes += [f"{missing_note(texts, fonts)} {ELSEWHERE}"] if fonts.missing and not real_text else []
     notes += [f"Some text had to be set in {smallest:.1f} points: enlarge the page."] if smallest < READABLE else []
@@ -163,6 +167,31 @@ def _draw(canvas: Canvas, page: Page, *, real_text: bool) -> figures.Figure:
     parts = (f"{BLOCKS[block]}: {'; '.join(texts) or 'empty'}" for block, texts in _labels(canvas).items())
     fig.alt = f"The business model canvas of {canvas.name}. " + ". ".join(parts) + "."
     return fig
+
+
+def _columns(
+    block: str, texts: Sequence[str], width: float, height: float, fonts: Fonts, *, largest: float = LARGEST
+) -> list[Fit]:
+    """The texts in one column; in a wide block in two or three, where the letters are larger so."""
+    best = [fit(texts, width, height, fonts, largest=largest)]
+    for count in range(2, min(MOST_COLUMNS, len(texts)) + 1) if block in WIDE else ():
+        narrow = (width - (count - 1) * GAP) / count
+        together = fit(texts, narrow, count * height, fonts, largest=largest)  # one column as long as all of them
+        parts = _split(texts, [len(lines) * LEADING + 0.35 for lines in together.paragraphs], count)
+        size = min(fit(part, narrow, height, fonts, largest=largest).size for part in parts)
+        if size > best[0].size:
+            best = [fit(part, narrow, height, fonts, largest=size) for part in parts]
+    return best
+
+
+def _split(texts: Sequence[str], heights: Sequence[float], count: int) -> list[list[str]]:
+    """The texts in order, in parts of about equal height, none of them empty."""
+    ends = [0.0, *itertools.accumulate(heights)]
+    cuts = [0]
+    for number in range(1, count):
+        free = range(cuts[-1] + 1, len(texts) - count + number + 1)
+        cuts.append(min(free, key=lambda cut: abs(ends[cut] - ends[-1] * number / count)))
+    return [list(texts[start:end]) for start, end in itertools.pairwise([*cuts, len(texts)])]
 
 
 def _svg_and_pdf() -> Any:
@@ -228,7 +257,7 @@ def write_pptx(canvas: Canvas, path: str | Path) -> Path:
         The file's path.
     """
     from pptx import Presentation
-    from pptx.util import Emu, Inches
+    from pptx.util import Emu, Inches, Pt
 
     deck = Presentation()
     deck.slide_width, deck.slide_height = Emu(Inches(13.333)), Emu(Inches(7.5))
@@ -238,8 +267,12 @@ def write_pptx(canvas: Canvas, path: str | Path) -> Path:
     slide = _slide(deck, canvas.name, fonts, height=0.55)
     for block, (left, upper, width, height) in PLACES.items():
         box = (0.3 + left * 12.733, 0.75 + upper * 6.4, width * 12.733, height * 6.4)
-        size = fit(labels[block], box[2] * 72 - 14, box[3] * 72 - 34, fonts, largest=12).size
-        _box(slide, box, BLOCKS[block], _labels(canvas)[block], size, _COLOURS[block])
+        columns = _columns(block, labels[block], box[2] * 72 - 14, box[3] * 72 - 34, fonts, largest=12)
+        shape = _box(slide, box, BLOCKS[block], _labels(canvas)[block], columns[0].size, _COLOURS[block])
+        if len(columns) > 1:
+            body = shape.text_frame._txBody.bodyPr  # python-pptx has no name for columns
+            body.set("numCol", str(len(columns)))
+            body.set("spcCol", str(Pt(GAP)))
     _box(slide, (0.3, 7.17, 12.7, 0.3), "", [CREDIT], 7, None)
     for block, title in BLOCKS.items():
         slide = _slide(deck, title, fonts, height=0.9)
@@ -272,7 +305,7 @@ def _slide(deck: Any, title: str, fonts: Fonts, *, height: float) -> Any:
     return slide
 
 
-def _box(slide: Any, place: Sequence[float], title: str, texts: Sequence[str], size: float, colour: str | None) -> None:
+def _box(slide: Any, place: Sequence[float], title: str, texts: Sequence[str], size: float, colour: str | None) -> Any:
     from pptx.dml.color import RGBColor
     from pptx.enum.text import MSO_AUTO_SIZE
     from pptx.util import Inches, Pt
@@ -295,6 +328,7 @@ def _box(slide: Any, place: Sequence[float], title: str, texts: Sequence[str], s
         paragraph.space_after = Pt(0.3 * size)
         if is_title and ink:
             run.font.color.rgb = ink
+    return shape
 
 
 # --------------------------------------------------------------------------------------------------------------- sheet
@@ -335,6 +369,7 @@ def write_xlsx(canvas: Canvas, path: str | Path) -> Path:
     rows = [[*row, text] for row, text in zip(frame.itertuples(index=False), described, strict=True)]
     _sheet_table(book.create_sheet("Entries"), [*frame.columns, "description"], rows, (24, 30, 50, 28, 50, 60))
     found = [[one.check, one.where, one.sentence, one.silenced] for one in checks(canvas)]
+    found = found or [["(none)", "", f"{NOTHING} {KNOWS}", ""]]
     _sheet_table(
         book.create_sheet("Checks"), ["check", "where", "sentence", "silenced because"], found, (28, 30, 70, 40)
     )
@@ -458,7 +493,7 @@ def guide(canvas: Canvas, *, origin: str = "") -> list[Part]:
     found = checks(canvas)
     still = [one for one in found if not one.silenced]
     parts += [("item", f"{one.sentence} (check {one.check})") for one in still]
-    parts += [] if still else [("text", "Nothing is open. The checks read links and words; they know no markets.")]
+    parts += [] if still else [("text", f"Nothing is open. {KNOWS}")]
     parts += [("item", f"Silenced: {one.sentence} Reason: {one.silenced}") for one in found if one.silenced]
     parts.append(("heading", "Afterwards"))
     parts.append(("text", "Change the canvas, note what you learned and when, and test the next assumption."))

@@ -222,6 +222,53 @@ def test_writing_twice_gives_the_same_pages(tmp_path):
         assert write(shop, tmp_path / name).read_bytes() == write(shop, tmp_path / f"b{name}").read_bytes()
 
 
+def many_costs(number=19, length=46):
+    made = canvas.example()
+    for i in range(number - len(made["cost_structure"])):
+        made = made.add("cost_structure", f"{'Wages and rent of the workshop in the old harbour '[:length]}{i}")
+    return made
+
+
+def sizes(made):
+    """The size of each text that is drawn."""
+    return {text.get_text(): text.get_size() for text in canvas_export.plot_canvas(made).axes[0].texts}
+
+
+def test_many_costs_stand_in_columns_and_stay_readable(tmp_path):
+    made = many_costs()
+    drawn = sizes(made)
+    assert drawn["Green coffee"] > 6
+    left = {round(text.get_position()[0]) for text in canvas_export.plot_canvas(made).axes[0].texts
+            if text.get_text() in {one.name for one in made["cost_structure"]}}  # fmt: skip
+    assert len(left) in (2, 3)
+    slide = zipfile.ZipFile(canvas_export.write_pptx(made, tmp_path / "a.pptx")).read("ppt/slides/slide1.xml").decode()
+    assert re.findall(r'numCol="(\d)"', slide) == [str(len(left))]
+    usual = zipfile.ZipFile(canvas_export.write_pptx(canvas.example(), tmp_path / "b.pptx"))
+    assert "numCol" not in usual.read("ppt/slides/slide1.xml").decode()
+
+
+@pytest.mark.parametrize("length", [1, 50, 300])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 19, 30])
+def test_columns_hold_every_text_in_order_and_are_never_smaller(number, length):
+    texts = [f"{'x ' * (length // 2)}{i}" for i in range(number)]
+    fonts = typeset.fonts_for("x")
+    columns = canvas_export._columns("cost_structure", texts, 380, 110, fonts)
+    plain = [" ".join(lines) for column in columns for lines in column.paragraphs]
+    assert plain == texts
+    assert all(column.paragraphs for column in columns)
+    assert {column.size for column in columns} == {columns[0].size}
+    assert columns[0].size >= typeset.fit(texts, 380, 110, fonts).size
+    assert len(canvas_export._columns("channels", texts, 380, 110, fonts)) == 1
+
+
+def test_a_sheet_without_findings_says_so(tmp_path):
+    from openpyxl import load_workbook
+
+    made = canvas.from_plain(canvas.patterns()[0].blocks, name="Clean")
+    sheet = load_workbook(canvas_export.write_xlsx(made, tmp_path / "a.xlsx"))["Checks"]
+    assert "found nothing" in sheet["C2"].value
+
+
 def test_an_unknown_page_is_refused(tmp_path):
     for write in (canvas_export.write_pdf, canvas_export.write_svg, canvas_export.write_guide_pdf):
         with pytest.raises(ValueError, match="there is A4, Letter"):
