@@ -102,7 +102,9 @@ def parser() -> argparse.ArgumentParser:
         "hub",
         help="write your Hub as a page and a PDF to hand in",
         description="Write the Customer Relationship Hub, which grew from notebook to notebook, as one HTML page that "
-        "opens without a network, and as a PDF. Its records are held against the contact log of Kittiwake.",
+        "opens without a network, and as a PDF. Its records are held against the contact log of Kittiwake if the Hub's "
+        "own data: lines say that it is about one Kittiwake (the register's line decides, if it has one), or if you "
+        "name it with --seed, --customers or --scenario; otherwise against no data. The report says which.",
     )
     hub.add_argument("action", choices=["report"], help="what to do")
     hub.add_argument("file", nargs="?", default="my_hub.yaml", metavar="FILE", help="the Hub (default: %(default)s)")
@@ -111,10 +113,10 @@ def parser() -> argparse.ArgumentParser:
     hub.add_argument(
         "--today", metavar="DAY", help="the day of the report, as 2026-01-31 (default: the last of the data)"
     )
-    hub.add_argument("--seed", type=int, default=0, help="which Kittiwake the Hub is about (default: %(default)s)")
-    hub.add_argument("--customers", type=int, default=2000, metavar="N", help="of how many customers (default: 2000)")
-    hub.add_argument("--scenario", default="healthy", help="what happened to it (default: %(default)s)")
-    hub.add_argument("--no-data", action="store_true", help="the Hub is about another company: check the records alone")
+    hub.add_argument("--seed", type=int, help="hold it against this Kittiwake (default: 0 if another option names one)")
+    hub.add_argument("--customers", type=int, metavar="N", help="of so many customers (default: 2000, likewise)")
+    hub.add_argument("--scenario", help="what happened to it (default: healthy, likewise)")
+    hub.add_argument("--no-data", action="store_true", help="check the records alone, whatever the Hub says")
 
     refresh = commands.add_parser(
         "refresh",
@@ -387,17 +389,20 @@ def _hub(options: argparse.Namespace) -> int:
     from crkit import datasets, grouping, hub, hub_report
 
     if not Path(options.file).is_file():
-        raise _RefusedError(f"there is no Hub {options.file}: the notebooks make it, beside themselves")
+        raise _RefusedError(
+            f"there is no Hub {options.file}: the notebooks make it beside themselves, usually as notebooks/my_hub.yaml"
+        )
     try:
         today = datetime.date.fromisoformat(options.today) if options.today else None
-        evidence, about = None, ""
-        if not options.no_data:
-            source = datasets.open_source(
-                seed=options.seed,
-                n_customers=options.customers,
-                scenario=options.scenario,
-                tables=("contacts", "customers"),
-            )
+        evidence, about = None, "Held against no data: its entries do not say that it is about one Kittiwake."
+        named = {"seed": options.seed, "n_customers": options.customers, "scenario": options.scenario}
+        company = {name: value for name, value in named.items() if value is not None}
+        if options.no_data:
+            company, about = {}, "Held against no data, as was asked for."
+        else:
+            company = company or hub_report.kittiwake_of(options.file) or {}
+        if company:
+            source = datasets.open_source(**company, tables=("contacts", "customers"))
             contacts, customers = source["contacts"], source["customers"]
             evidence = hub.evidence(contacts, grouping.visible_segments(customers), customers)
             about = f"Held against {source.description}."
@@ -414,7 +419,7 @@ def _hub(options: argparse.Namespace) -> int:
         raise _RefusedError(str(error)) from error
     except OSError as error:
         raise _RefusedError(f"{options.out} cannot be written: {error.strerror or error}") from error
-    for sentence in done.summary:
+    for sentence in (*done.summary, about):
         _say(sentence)
     _say(f"  {_short(done.page)}\n  {_short(done.pdf)}")
     return 0

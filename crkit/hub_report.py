@@ -7,26 +7,40 @@ elsewhere. The PDF is drawn with Matplotlib, see `crkit.typeset`.
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import html
 import io
 import logging
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
 from crkit import _files, figures, hub_file
-from crkit.hub_checks import CHECKS, Evidence, check_data, check_register, coverage, health, plot_evidence, targets
-from crkit.hub_register import COMPONENTS, SECTION, Record, as_mapping, label, linked, load_records, plot_links
+from crkit.hub_checks import (
+    JUDGED,
+    Count,
+    Evidence,
+    check_data,
+    check_register,
+    coverage,
+    health,
+    plot_evidence,
+    targets,
+)
+from crkit.hub_register import COMPONENTS, SECTION, TYPES, Record, as_mapping, label, linked, load_records, plot_links
+from crkit.intervals import Share
 from crkit.typeset import Fonts, drawable, fonts_for, missing_note, wrap
 
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#333;max-width:60rem;margin:2rem auto;padding:0 1rem}
 h1{margin-bottom:0}h2{margin-top:2.2rem;border-bottom:2px solid #0072B2}h3{margin-top:1.8rem}
-table{border-collapse:collapse;width:100%;margin:.6rem 0}
-th,td{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+h1,h2,h3,li{overflow-wrap:anywhere}.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;margin:.6rem 0}
+th,td{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top}
+.fields td+td{overflow-wrap:anywhere}
 th{background:#f0f0f0}img{max-width:100%}.gap{color:#a33f00;font-weight:bold}
 .quiet{color:#666}@media print{h3,table,img{break-inside:avoid}}
 """
@@ -46,6 +60,33 @@ class Report(NamedTuple):
     page: Path
     pdf: Path
     summary: tuple[str, ...]
+
+
+def kittiwake_of(hub: str | Path) -> dict[str, Any] | None:
+    """Which Kittiwake a Hub is about, as its own ``data:`` lines say.
+
+    The line of the register decides; without one, those of the other sections do, if they all say the same.
+
+    Args:
+        hub: the reader's Hub file.
+
+    Returns:
+        ``n_customers``, ``seed`` and ``scenario`` for `crkit.datasets.open_source`; None if the Hub does not say that
+        it is about one Kittiwake.
+
+    Raises:
+        ValueError: if the Hub cannot be read.
+    """
+    sections = hub_file.read(hub)
+    said = {name: str(one["data"]) for name, one in sections.items() if isinstance(one, Mapping) and one.get("data")}
+    lines = {said[SECTION]} if SECTION in said else set(said.values())
+    about = _KITTIWAKE.fullmatch(lines.pop()) if len(lines) == 1 else None
+    if not about:
+        return None
+    return {"n_customers": int(about[1].replace(",", "")), "seed": int(about[2]), "scenario": about[3]}
+
+
+_KITTIWAKE = re.compile(r"Kittiwake Coffee, a simulated company: ([\d,]+) customers, seed (\d+), scenario (\w+)")
 
 
 def write_report(
@@ -108,29 +149,31 @@ class _Content:
         active = sum(record.status == "active" for record in self.records)
         open_ones = self.findings[self.findings["silenced"] == ""]
         clean = [r.id for r in self.records if r.id not in set(open_ones["record"])]
+        silenced = len(self.findings) - len(open_ones)
         said = [
-            f"{len(self.records)} relationships are in the register, {active} of them active; "
+            f"{_are(len(self.records), 'relationship')} in the register, {active} of them active; "
             f"{coverage(self.records):.0%} of their links to the business model are made.",
-            f"{len(open_ones)} findings are open, {len(self.findings) - len(open_ones)} are silenced with a reason; "
-            f"{len(clean)} records are without a finding.",
+            f"{_are(len(open_ones), 'finding')} open, {silenced} {'is' if silenced == 1 else 'are'} silenced with a "
+            f"reason; {_are(len(clean), 'record')} without an open finding.",
         ]
         if self.found is None:
             return (*said, "The records were not held against data: what they claim to exist is not proven.")
         counts = self.targets["verdict"].value_counts()
         number = {name: int(counts.get(name, 0)) for name in ("met", "missed", "cannot tell")}
-        off = int((open_ones["check"] == "not_in_the_log").sum())
+        off = int((self.findings["check"] == "not_in_the_log").sum())
+        judged = sum(record.status in JUDGED for record in self.records)
         return (
             *said,
-            f"Against the contact log, {off} records claim another relationship than customers get; of "
-            f"{len(self.targets)} targets {number['met']} are met, {number['missed']} missed, and "
-            f"{number['cannot tell']} cannot be told yet.",
+            f"Of {judged} active or paused records, {off} {'claims' if off == 1 else 'claim'} another relationship "
+            f"than the contact log shows. Targets met: {number['met']}; missed: {number['missed']}; not to be told "
+            f"yet: {number['cannot tell']}.",
         )
 
     def pictures(self) -> list[figures.Figure]:
         drawn = [plot_links(self.records)] if self.records else []
-        known = self.found is not None and any(set(r.segments) & set(self.found.segments) for r in self.records)
-        if known and self.found is not None:
-            drawn.append(plot_evidence(self.records, self.found))
+        if self.found is not None:
+            with contextlib.suppress(ValueError):  # no record that could be drawn
+                drawn.append(plot_evidence(self.records, self.found))
         return drawn
 
     # ------------------------------------------------------------------------------------------------------- html
@@ -155,11 +198,11 @@ class _Content:
         for record in self.records:
             parts += [
                 f"<h3>{_esc(f'{record.id}: {record.name}')}</h3>",
-                _html_table(pd.DataFrame(self._fields(record))),
+                _html_table(pd.DataFrame(self._fields(record)), "fields"),
             ]
             parts.append("<ul>" + "".join(f"<li>{_esc(line)}</li>" for line in self._findings_of(record)) + "</ul>")
         for name, value in self.sections.items():
-            parts += [f"<h2>{_esc(str(name))}</h2>", _html_value(value)]
+            parts += [f"<h2>{_esc(_heading(name))}</h2>", _html_value(value)]
         return "\n".join([*parts, "</body></html>\n"])
 
     def _dated(self) -> str:
@@ -167,17 +210,16 @@ class _Content:
 
     def _target_rows(self) -> pd.DataFrame:
         rows = self.targets
-        share = [
-            f"{s:.0%} ({lo:.0%} to {up:.0%}, {n:,} cases)" if n else "no cases"
-            for s, lo, up, n in zip(rows["share"], rows["lower"], rows["upper"], rows["cases"], strict=True)
-        ]
+        seen = rows[["share", "lower", "upper", "cases"]].itertuples(index=False, name=None)
+        share = [str((Count if lower == upper else Share)(s, lower, upper, n)) for s, lower, upper, n in seen]
+        told = [f"{told}: {why}" if why else told for told, why in zip(rows["verdict"], rows["why"], strict=True)]
         return pd.DataFrame(
             {
                 "record": rows["record"],
                 "metric": rows["metric"],
                 "target": [f"{target:.0%}" for target in rows["target"]],
                 "the log says": share,
-                "verdict": rows["verdict"],
+                "verdict": told,
             }
         )
 
@@ -198,8 +240,6 @@ class _Content:
         lines = []
         for kind, check, says, reason in own[["kind", "check", "says", "silenced"]].itertuples(index=False):
             lines.append(f"{kind}: {says}" + (f" Silenced ({check}): {reason}" if reason else ""))
-        unknown = [name for name in record.silenced if name not in CHECKS]
-        lines += [f"text: silenced names {name!r}, which is no check" for name in unknown]
         return lines or ["No findings."]
 
     # -------------------------------------------------------------------------------------------------------- pdf
@@ -216,8 +256,7 @@ class _Content:
             rows = self._target_rows().itertuples(index=False)
             blocks.append([("h2", "Targets"), *(("item", f"{r}, {m}: target {t}; {s}: {v}") for r, m, t, s, v in rows)])
         for name, value in self.sections.items():
-            text = hub_file.dump({str(name): value}).splitlines()
-            blocks.append([("h2", str(name)), *(("code", line) for line in text[1:] or text)])
+            blocks.append([("h2", _heading(name)), *(("field", line) for line in _lines(value))])
         texts = [text for block in blocks for _, text in block]
         fonts = fonts_for("".join(texts))
         pages = _Pages(size, fonts)
@@ -247,7 +286,16 @@ def _esc(text: str) -> str:
     return html.escape(text, quote=True)
 
 
-def _html_table(table: pd.DataFrame) -> str:
+def _heading(name: object) -> str:
+    text = label(str(name))
+    return text[:1].upper() + text[1:]
+
+
+def _are(number: int, what: str) -> str:
+    return f"{number:,} {what} is" if number == 1 else f"{number:,} {what}s are"
+
+
+def _html_table(table: pd.DataFrame, kind: str = "") -> str:
     head = "".join(f'<th scope="col">{_esc(str(name))}</th>' for name in table.columns)
     rows = "".join(
         "<tr>"
@@ -260,19 +308,41 @@ def _html_table(table: pd.DataFrame) -> str:
         + "</tr>"
         for row in table.itertuples(index=False, name=None)
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    begin = f'<div class="wide"><table class="{kind}">'
+    return f"{begin}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def _html_value(value: Any) -> str:
-    if isinstance(value, Mapping):
-        items = "".join(f"<li>{_esc(str(name))}: {_html_value(inner)}</li>" for name, inner in value.items())
+    if value and isinstance(value, Mapping):
+        items = "".join(f"<li>{_esc(label(str(name)))}: {_html_value(inner)}</li>" for name, inner in value.items())
         return f"<ul>{items}</ul>"
-    if isinstance(value, list):
+    if value and isinstance(value, list):
         return "<ul>" + "".join(f"<li>{_html_value(inner)}</li>" for inner in value) + "</ul>"
-    return _esc("" if value is None else str(value)).replace("\n", "<br>")
+    return _esc(_plain(value)).replace("\n", "<br>")
 
 
-SIZES = {"h1": 20.0, "h2": 13.0, "quiet": 9.5, "field": 9.5, "item": 9.5, "code": 8.5}  # in points
+def _lines(value: Any, indent: str = "") -> Iterator[str]:
+    """A section as indented lines of text."""
+    if not value or not isinstance(value, Mapping | list):
+        yield indent + _plain(value).replace("\n", f"\n{indent}")
+        return
+    pairs = value.items() if isinstance(value, Mapping) else (("", inner) for inner in value)
+    for name, inner in pairs:
+        begin = f"{label(str(name))}:" if name != "" else "-"
+        if inner and isinstance(inner, Mapping | list):
+            yield indent + begin
+            yield from _lines(inner, indent + "   ")
+        else:
+            yield f"{indent}{begin} {_plain(inner)}".replace("\n", f"\n{indent}   ")
+
+
+def _plain(value: Any) -> str:
+    if value is None or value in ("", [], {}):
+        return "none"
+    return label(value) if value in TYPES else str(value)
+
+
+SIZES = {"h1": 20.0, "h2": 13.0, "quiet": 9.5, "field": 9.5, "item": 9.5}  # in points
 MARGIN = 0.8
 
 
@@ -294,34 +364,29 @@ class _Pages:
     def text(self, lines: Sequence[tuple[str, str]]) -> None:
         """Write paragraphs; each line of one keeps its indentation."""
         for kind, paragraph in lines:
-            fonts = (
-                self.fonts._replace(families=("DejaVu Sans Mono", *self.fonts.families))
-                if kind == "code"
-                else self.fonts
-            )
             points, bold, begins = SIZES[kind], kind in ("h1", "h2"), True
             for text in paragraph.split("\n"):
                 indent = points * (0.6 * (len(text) - len(text.lstrip(" "))) + 1.2 * (kind == "item"))
                 room = 72 * (self.size[0] - 2 * MARGIN) - indent
-                for line in wrap(drawable(text, fonts), room, points, fonts, bold=bold) or [""]:
+                for line in wrap(drawable(text, self.fonts), room, points, self.fonts, bold=bold) or [""]:
                     height = points * 1.45 / 72 + (0.16 if kind == "h2" and begins else 0)
                     if self.figure is None or self.y - height < MARGIN or (kind == "h2" and self.y < 2 * MARGIN):
                         self._turn()
                     self.y -= height
                     if kind == "item" and begins:
-                        self._put("•", 0.0, kind, fonts)
-                    self._put(line, indent, kind, fonts)
+                        self._put("•", 0.0, kind)
+                    self._put(line, indent, kind)
                     begins = False
         self.y -= 0.12
 
-    def _put(self, line: str, indent: float, kind: str, fonts: Fonts) -> None:
+    def _put(self, line: str, indent: float, kind: str) -> None:
         self.figure.text(
             (MARGIN + indent / 72) / self.size[0],
             self.y / self.size[1],
             line,
             fontsize=SIZES[kind],
             fontweight="bold" if kind in ("h1", "h2") else "normal",
-            family=list(fonts.families),
+            family=list(self.fonts.families),
             color=figures.GREY if kind == "quiet" else figures.INK,
             parse_math=False,
         )

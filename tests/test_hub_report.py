@@ -45,6 +45,87 @@ def test_the_page_opens_without_a_network_and_nothing_in_it_acts(path, tmp_path,
     assert again.pdf.read_bytes() == done.pdf.read_bytes()
 
 
+def test_summary_and_figure_judge_the_same_records(tmp_path, found):
+    advice, offices, homes = hub.draft(TODAY)
+    homes = dataclasses.replace(homes, status="planned")
+    offices = dataclasses.replace(offices, silenced={"not_in_the_log": "the bot is being trained"})
+    hub.save_records(tmp_path / "hub.yaml", [advice, offices, homes])
+    done = hub_report.write_report(tmp_path / "hub.yaml", tmp_path, today=TODAY, evidence=found)
+    assert "1 of 2 records claims another relationship than the log shows" in hub.plot_evidence(
+        [advice, offices, homes], found
+    ).get_suptitle().replace("\n", " ")
+    assert "Of 2 active or paused records, 1 claims another relationship than the contact log shows." in done.summary[2]
+    assert " 1 is silenced with a reason" in done.summary[1]
+    assert "Targets met: 2; missed: 1; not to be told yet: 0." in done.summary[2]
+
+
+def test_a_register_of_plans_is_reported_with_data_too(tmp_path, found):
+    hub.save_records(tmp_path / "hub.yaml", [hub.Record("R1", "Advice", segments=("cafs",), status="planned")])
+    done = hub_report.write_report(tmp_path / "hub.yaml", tmp_path, today=TODAY, evidence=found)
+    assert "did you mean cafes?" in done.page.read_text(encoding="utf-8")
+    assert "1 relationship is in the register, 0 of them active" in done.summary[0]
+
+
+def test_sections_are_headed_by_words_and_what_is_empty_says_none(tmp_path):
+    path = tmp_path / "hub.yaml"
+    hub.update(
+        path,
+        "canvas_decision",
+        {"open findings": [], "by_whom": None, "why": "one\ntwo", "steps": [["self_service"], {}]},
+    )
+    done = hub_report.write_report(path, tmp_path, today=TODAY)
+    page = done.page.read_text(encoding="utf-8")
+    said = "<li>open findings: none</li><li>by whom: none</li><li>why: one<br>two</li>"
+    assert (
+        f"<h2>Canvas decision</h2>\n<ul>{said}<li>steps: <ul><li><ul><li>self-service</li></ul></li><li>none</li>"
+        in page
+    )
+    text = subprocess.run(["pdftotext", "-layout", done.pdf, "-"], capture_output=True, text=True, check=True).stdout
+    for line in ("Canvas decision", "open findings: none", "by whom: none", "why: one", "two", "steps:", "- none"):
+        assert line in [found.strip() for found in text.splitlines()]
+
+
+KITTIWAKE = "Kittiwake Coffee, a simulated company: {} customers, seed {}, scenario {}"
+
+
+@pytest.mark.parametrize(
+    ("sections", "options", "says"),
+    [
+        ({}, [], "Held against no data: its entries do not say"),
+        ({"segments": {"data": "your file orders.csv: 30 rows"}}, [], "Held against no data: its entries do not say"),
+        ({"company": {"data": KITTIWAKE.format("300", 4, "impersonal")}}, [], "300 customers, seed 4, scenario impers"),
+        ({"company": {"data": KITTIWAKE.format("300", 4, "impersonal")}}, ["--no-data"], "as was asked for"),
+        ({"a": {"data": KITTIWAKE.format("300", 4, "healthy")}, "b": {"data": "CDNOW"}}, [], "its entries do not say"),
+        (
+            {"a": {"data": KITTIWAKE.format("2,000", 0, "healthy")}},
+            ["--customers", "200", "--seed", "3"],
+            "200 customers, seed 3, scenario healthy",
+        ),
+        (
+            {
+                "register": {"data": KITTIWAKE.format("1,300", 1, "healthy")},
+                "a": {"data": KITTIWAKE.format("300", 4, "healthy")},
+            },
+            [],
+            "1,300 customers, seed 1, scenario healthy",
+        ),
+        ({"register": {"data": "a shop"}, "a": {"data": KITTIWAKE.format("2,000", 0, "healthy")}}, [], "do not say"),
+    ],
+)
+def test_the_report_is_held_against_the_data_that_the_hub_is_about_and_says_which(
+    tmp_path, capsys, sections, options, says
+):
+    path = tmp_path / "hub.yaml"
+    for name, section in sections.items():
+        hub.update(path, name, section)
+    hub.save_records(path, hub.draft(TODAY), base=hub.load_records(path))
+    assert cli.main(["hub", "report", str(path), "--out", str(tmp_path), *options]) == 0
+    assert says in capsys.readouterr().out
+    page = (tmp_path / "hub_report.html").read_text(encoding="utf-8")
+    assert says in page
+    assert ("were not held against data" in page) == ("Held against no data" in page)
+
+
 @pytest.mark.parametrize("paper", ["A4", "Letter"])
 def test_poppler_opens_the_pdf_and_finds_every_record_in_it(path, tmp_path, found, paper):
     done = hub_report.write_report(path, tmp_path / "out", today=TODAY, evidence=found, paper=paper)
