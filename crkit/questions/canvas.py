@@ -20,8 +20,12 @@ ANSWERS = ("Roasted beans go stale before a small café has used them up", "owne
 
 
 def _channels(source: Source) -> pd.DataFrame:
-    """Orders, customers, revenue and, where it is known, margin of each channel."""
-    each = source["orders"].groupby("channel", observed=True)
+    return _by(source, "channel")
+
+
+def _by(source: Source, column: str) -> pd.DataFrame:
+    """Orders, customers, revenue and, where it is known, margin by a column of the orders."""
+    each = source["orders"].groupby(column, observed=True)
     table = each["customer_id"].agg(orders="size", customers="nunique").assign(revenue=each[source.amount].sum())
     if "margin_eur" in source["orders"]:
         table["margin"] = each["margin_eur"].sum()
@@ -31,11 +35,23 @@ def _channels(source: Source) -> pd.DataFrame:
 # ---- 1.4 what each channel brings
 
 
-def _shares(source: Source, column: str = "revenue") -> pd.DataFrame:
+def _shares(source: Source, column: str = "margin") -> pd.DataFrame:
     values = _channels(source)[column]
     if column == "customers":
         return (values / source["orders"]["customer_id"].nunique()).rename("share").reset_index()
     return (values / values.sum()).rename("share").reset_index()
+
+
+def _of_its_revenue(source: Source) -> pd.DataFrame:
+    table = _channels(source)
+    return (table["margin"] / table["revenue"]).rename("share").reset_index()
+
+
+def _by_category(source: Source) -> pd.DataFrame:
+    if "category" not in source["orders"]:
+        raise ValueError("these orders have no category")
+    margin = _by(source, "category")["margin"]
+    return (margin / margin.sum()).rename("share").rename_axis("channel").reset_index()
 
 
 # ---- 1.5, 1.Q2 how many channels a customer uses
@@ -58,6 +74,14 @@ def _only_web(source: Source) -> float:
     only = _used(source)[_used(source) == 1].index
     orders = source["orders"][source["orders"]["customer_id"].isin(only)]
     return float(orders.loc[orders["channel"] == "web", "customer_id"].nunique() / len(_used(source)))
+
+
+def _only_web_of_web(source: Source) -> float:
+    return _only_web(source) / _any_web(source)
+
+
+def _only_web_of_single(source: Source) -> float:
+    return _only_web(source) / (1 - _several(source))
 
 
 def _any_web(source: Source) -> float:
@@ -100,6 +124,14 @@ def _any_block(table: pd.DataFrame) -> int:
     return _orphans(table, blocks=tuple(canvas.BLOCKS.values()))
 
 
+def _none(_: pd.DataFrame) -> int:
+    return 0
+
+
+def _every(table: pd.DataFrame) -> int:
+    return int((table["block"] == "Customer segments").sum())
+
+
 def _for_nobody(table: pd.DataFrame) -> int:
     propositions = table[table["block"] == "Value propositions"]
     return int((propositions["linked_to"] == "").sum())
@@ -118,6 +150,7 @@ def _cases(_: Source) -> list[tuple[Any, ...]]:
     homes = homes.add("customer_segments", "Hotels").add("value_propositions", "Keys", links=["Second homes"])
     homes = homes.add("value_propositions", "Cleaning").add("channels", "App", links=["Homes", "Hotels"])
     homes = homes.add("value_propositions", "Laundry").add("value_propositions", "Garden").add("channels", "Van")
+    homes = homes.add("customer_segments", "Hostels")  # nothing at all is linked to these
     mended = whole.change("Best quality coffee", links=["Home brewers", "Independent cafés"])
     return [(whole.table(),), (homes.table(),), (mended.table(),)]
 
@@ -193,7 +226,10 @@ QUESTIONS = (
         needs=(),
         solve=lambda source: _ranked(source)[0],
         means="It matches words, not sense. Whether it is right about your business, only you can say.",
-        hints=("canvas_draft.similar(problem, audience) ranks all patterns.",),
+        hints=(
+            "canvas_draft.similar ranks all patterns. Give it the two sentences of this question as text in quotes: "
+            "problem and audience in this notebook are the answers from its top.",
+        ),
         misconceptions=(
             Misconception(
                 "the loudest word",
@@ -210,8 +246,8 @@ QUESTIONS = (
         title="Orphans",
         ask=(
             "Write orphans(table). The table is what canvas.table() gives: block, id, name, type, linked_to "
-            "(names joined by "
-            "'; '). Return the number of customer segments that no value proposition is linked to."
+            "(names joined by '; '). The column block reads 'Customer segments', 'Value propositions' and so on. "
+            "Return the number of customer segments that no value proposition is linked to."
         ),
         kind="function",
         returns="number",
@@ -226,6 +262,18 @@ QUESTIONS = (
             "Collect all those names in a set, then count the segments whose name is not in it.",
         ),
         misconceptions=(
+            Misconception(
+                "always 0",
+                _with_function(_none),
+                "This is 0 for every table. If you keep rows by their block: it reads 'Customer segments' and 'Value "
+                "propositions' in the table, not customer_segments.",
+            ),
+            Misconception(
+                "every segment",
+                _with_function(_every),
+                "This counts every segment. Did you find any links? The rows to look in have the block 'Value "
+                "propositions', and one linked_to may hold several names.",
+            ),
             Misconception(
                 "any block counts",
                 _with_function(_any_block),
@@ -291,21 +339,38 @@ QUESTIONS = (
         name="1.4",
         title="What each channel brings",
         ask=(
-            "The canvas lists channels as if they were equal. Make a table with one row for each channel in the orders "
-            "and a column share: its share of all revenue, from 0 to 1."
+            "The canvas lists channels as if they were equal, and the table above weighs them by revenue. What is left "
+            "after the costs of each order is the margin. Make a table with one row for each channel in the orders and "
+            "a column share: its share of all margin, from 0 to 1."
         ),
         kind="table",
         share=True,
         keys=("channel",),
         absolute=0.0005,
         solve=_shares,
-        needs=("orders.channel",),
+        needs=("orders.channel", "orders.margin_eur"),
         means="A block's list has no sizes. Write the share behind each channel, and the talk about it changes.",
         hints=(
-            "Group the orders by channel, and sum up the amounts.",
+            "Group the orders by channel, and sum up margin_eur.",
             "Divide by the sum over all channels; a Series named share will do.",
         ),
         misconceptions=(
+            Misconception(
+                "share of revenue",
+                lambda source: _shares(source, "revenue"),
+                "This is the share of revenue, as in the table above. The question asks for the margin, margin_eur.",
+            ),
+            Misconception(
+                "margin of its own revenue",
+                _of_its_revenue,
+                "This is the margin of each channel's own revenue, so it does not add up to 1. Divide by the margin of "
+                "all channels.",
+            ),
+            Misconception(
+                "by category",
+                _by_category,
+                "These rows are categories of goods. The column to group by is channel.",
+            ),
             Misconception(
                 "share of orders",
                 lambda source: _shares(source, "orders"),
@@ -320,9 +385,16 @@ QUESTIONS = (
         alternatives=(
             lambda source: _shares(source).set_index("channel")["share"],
             lambda source: _shares(source).sort_values("share"),
+            lambda source: (
+                source["orders"]
+                .groupby("channel", observed=True)["margin_eur"]
+                .sum()
+                .pipe(lambda margin: margin / margin.sum())
+            ),
         ),
         wrong=(
-            lambda source: _channels(source)[["revenue"]],
+            lambda source: _channels(source)[["margin"]],
+            lambda source: _by(source, "customer_id")["revenue"].head(4),
             lambda source: _shares(source).assign(share=lambda table: table["share"] * 100),
             lambda source: _shares(source).iloc[:-1],
         ),
@@ -520,6 +592,18 @@ QUESTIONS = (
                 "all who used it",
                 _any_web,
                 "These customers used the web store at all. Some of them know another way.",
+            ),
+            Misconception(
+                "share of the web store's customers",
+                _only_web_of_web,
+                "This is the share of the web store's customers. The question asks for the share of all customers with "
+                "an order.",
+            ),
+            Misconception(
+                "share of those with one channel",
+                _only_web_of_single,
+                "This is the share of the customers who used one channel only. The question asks for the share of all "
+                "customers with an order.",
             ),
         ),
         alternatives=(lambda source: round(_only_web(source), 4),),
