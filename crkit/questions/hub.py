@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from crkit import hub
+from crkit import hub, hub_checks
 from crkit.grouping import segment_of, visible_segments
 from crkit.intervals import share
 from crkit.questions.core import Misconception, Question
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 NEEDS = ("contacts", "customers.account")
 SEGMENT = "cafes"
-TARGET = 0.9
+DAYS = 182
+TARGET = 0.85
 HANDLERS = ("self", "bot", "human", "community")
 
 
@@ -31,9 +32,19 @@ def _log(source: Source) -> pd.DataFrame:
     return source["contacts"].assign(segment=source["contacts"]["customer_id"].map(members))
 
 
-def _begun(source: Source, segment: str = SEGMENT) -> pd.DataFrame:
+def _begun(log: pd.DataFrame) -> pd.DataFrame:
+    return log[log["initiated_by"] == "customer"]
+
+
+def _late(source: Source, segment: str = SEGMENT) -> pd.DataFrame:
+    """The segment's part of the log in its last days."""
     log = _log(source)
-    return log[(log["segment"] == segment) & (log["initiated_by"] == "customer")]
+    since: pd.Timestamp = log["started_at"].max() - pd.Timedelta(days=DAYS)
+    return log[(log["started_at"] >= since) & (log["segment"] == segment)]
+
+
+def _asked(source: Source) -> pd.DataFrame:
+    return _begun(_late(source))
 
 
 def _human(log: pd.DataFrame) -> tuple[int, int]:
@@ -42,11 +53,11 @@ def _human(log: pd.DataFrame) -> tuple[int, int]:
 
 def _share(log: pd.DataFrame) -> float:
     people, cases = _human(log)
-    return people / cases
+    return people / max(cases, 1)
 
 
-def _everything(source: Source) -> pd.DataFrame:
-    log = _log(source)
+def _whole(source: Source) -> pd.DataFrame:
+    log = _begun(_log(source))
     return log[log["segment"] == SEGMENT]
 
 
@@ -83,20 +94,23 @@ def _records(_: Source) -> list[tuple[Any, ...]]:
 # ---- 4.2, 4.6 who deals with whom
 
 
-def _most(source: Source, segment: str = "homes", by: str = "contacts") -> str:
-    log = _begun(source, segment)
-    counts = log.groupby(log["handled_by"].astype(str))["cost_eur"].agg(["size", "sum"])
-    return str(counts["sum" if by == "cost" else "size"].idxmax())
+def _handlers(source: Source, *, topic: str = "order_status") -> pd.Series:
+    log = _begun(_log(source))
+    log = log[(log["segment"] == "homes") & (log["topic"].astype(str).str.contains(topic))]
+    return log["handled_by"].astype(str).value_counts().reindex(list(HANDLERS), fill_value=0)
+
+
+def _most(source: Source) -> str:
+    return str(_handlers(source).idxmax())
 
 
 def _least(source: Source) -> str:
-    counts = _begun(source, "homes")["handled_by"].astype(str).value_counts().reindex(list(HANDLERS), fill_value=0)
-    return str(counts.idxmin())
+    return str(_handlers(source).idxmin())
 
 
 def _table(source: Source, *, begun: bool = True, whole: bool = False) -> pd.DataFrame:
     log = _log(source)
-    log = log[log["initiated_by"] == "customer"] if begun else log
+    log = _begun(log) if begun else log
     counts = pd.crosstab(log["segment"], log["handled_by"].astype(str)).reindex(columns=list(HANDLERS), fill_value=0)
     shares = counts / counts.to_numpy().sum() if whole else counts.div(counts.sum(axis=1), axis=0)
     return shares.reset_index()
@@ -106,23 +120,23 @@ def _table(source: Source, *, begun: bool = True, whole: bool = False) -> pd.Dat
 
 
 def _lower(source: Source) -> float:
-    return share(*_human(_begun(source))).lower
+    return share(*_human(_asked(source))).lower
 
 
 def _wald(source: Source, z: float = 1.959964) -> float:
-    people, cases = _human(_begun(source))
-    share = people / cases
-    return share - z * math.sqrt(share * (1 - share) / cases)
+    people, cases = _human(_asked(source))
+    share = people / max(cases, 1)
+    return share - z * math.sqrt(share * (1 - share) / max(cases, 1))
 
 
 def _scipy_lower(source: Source) -> float:
     from scipy.stats import binomtest
 
-    return float(binomtest(*_human(_begun(source))).proportion_ci(method="wilson").low)
+    return float(binomtest(*_human(_asked(source))).proportion_ci(method="wilson").low)
 
 
 def _verdict(source: Source) -> str:
-    return hub.verdict(share(*_human(_begun(source))), TARGET)
+    return hub.verdict(share(*_human(_asked(source))), TARGET)
 
 
 def _other_verdict(source: Source) -> str:
@@ -140,12 +154,12 @@ def _accounts_each(source: Source) -> pd.Series:
     return source["customers"]["account_owner"].value_counts()
 
 
-def _overdue(source: Source, days: float = 60.0, *, begun: bool = False) -> float:
-    """Share of cafes with whom no person spoke in the last ``days`` days of the log."""
+def _overdue(source: Source, days: float = 91.0, *, begun: bool = False, anybody: bool = False) -> float:
+    """Share of offices with whom no person spoke in the last ``days`` days of the log."""
     log, members = _log(source), segment_of(visible_segments(source["customers"]))
-    cafes = members.index[members == SEGMENT]
-    talks = log[(log["handled_by"] == "human") & ((log["initiated_by"] == "customer") | (not begun))]
-    spoken = talks.groupby("customer_id")["started_at"].max().reindex(cafes)
+    offices = members.index[members == "offices"]
+    talks = log[((log["handled_by"] == "human") | anybody) & ((log["initiated_by"] == "customer") | (not begun))]
+    spoken = talks.groupby("customer_id")["started_at"].max().reindex(offices)
     late = (log["started_at"].max() - spoken) > pd.Timedelta(days=days)
     return float((late | spoken.isna()).mean())
 
@@ -190,15 +204,18 @@ QUESTIONS = (
     ),
     Question(
         name="4.2",
-        title="Who deals with the homes",
-        ask="Who deals with most of the contacts that the homes begin: self, bot, human or community?",
+        title="Who answers where an order is",
+        ask=(
+            "Who deals with most of the contacts that the homes begin to ask where an order is (topic order_status): "
+            "self, bot, human or community?"
+        ),
         kind="choice",
         choices=HANDLERS,
         solve=_most,
         needs=NEEDS,
-        means="Whatever the register calls it: this is the relationship that most of these customers meet.",
+        means="One segment meets more than one relationship: it depends on the matter. A record may say which.",
         hints=(
-            "Keep the contacts of the homes that the customer began.",
+            "Keep the contacts of the homes that the customer began, and of these the ones on that topic.",
             "Count handled_by with value_counts().",
         ),
         misconceptions=(
@@ -207,52 +224,66 @@ QUESTIONS = (
                 lambda _: "self",
                 "The register says so. Count what the log says.",
             ),
+            Misconception(
+                "every topic",
+                lambda source: str(_handlers(source, topic="").idxmax()),
+                "So it is over all topics, as in the figure. Keep the topic order_status.",
+            ),
         ),
         alternatives=(lambda source: _most(source).upper(),),
         wrong=(_least, lambda _: "nobody", lambda _: 1),
     ),
     Question(
         name="4.3",
-        title="The promise to the cafes",
-        ask="Which share of the contacts that cafes began did a person deal with? Give a share between 0 and 1.",
+        title="The promise to the cafes, lately",
+        ask=(
+            f"Which share of the contacts that cafes began in the last {DAYS} days of the contact log did a person "
+            "deal with? Give a share between 0 and 1."
+        ),
         kind="number",
         share=True,
         relative=0,
         absolute=1e-4,
-        solve=lambda source: _share(_begun(source)),
+        solve=lambda source: _share(_asked(source)),
         needs=NEEDS,
         means="Dedicated personal assistance is promised: every contact below 100 % met something else.",
         hints=(
-            "initiated_by says who began the contact, segment whose it is.",
-            "The mean of a column of True and False is a share.",
+            "initiated_by says who began the contact; the table segments says whose it is.",
+            "The end is the last started_at of the whole log. The mean of a column of True and False is a share.",
         ),
         misconceptions=(
             Misconception(
                 "the company's own calls too",
-                lambda source: _share(_everything(source)),
+                lambda source: _share(_late(source)),
                 "This counts the account reviews too, which the company began. They say what it plans, not what a "
                 "customer in need meets.",
             ),
             Misconception(
                 "all customers",
-                lambda source: _share(_log(source)[_log(source)["initiated_by"] == "customer"]),
+                lambda source: _share(pd.concat([_begun(_late(source, one)) for one in ("cafes", "offices", "homes")])),
                 "This is the share over all customers. Keep the cafes.",
+            ),
+            Misconception(
+                "the whole log",
+                lambda source: _share(_whole(source)),
+                "This is the share over the whole log, as in the figure. Keep its last days: they say how it is now.",
             ),
         ),
         alternatives=(
-            lambda source: pd.Series([_share(_begun(source))]),
+            lambda source: pd.Series([_share(_asked(source))]),
             lambda source: (
-                _begun(source)["handled_by"].astype(str).value_counts(normalize=True).reindex(list(HANDLERS))["human"]
+                _asked(source)["handled_by"].astype(str).value_counts(normalize=True).reindex(list(HANDLERS))["human"]
             ),
         ),
-        wrong=(lambda source: 1 - _share(_begun(source)) + 0.01, lambda _: 1.0),
+        wrong=(lambda source: 1 - _share(_asked(source)) + 0.01, lambda _: 1.0),
     ),
     Question(
         name="4.4",
         title="How sure is it",
         ask=(
-            "What is the lower end of the 95 % interval of that share, after Wilson? intervals.share takes the number "
-            "of contacts that a person dealt with and the number of all. Give a share between 0 and 1."
+            "What is the lower end of the 95 % interval, after Wilson, of the share in question 4.3: the contacts that "
+            f"cafes began in the last {DAYS} days, and that a person dealt with? intervals.share takes the number of "
+            "contacts that a person dealt with and the number of all. Give a share between 0 and 1."
         ),
         kind="number",
         share=True,
@@ -262,13 +293,14 @@ QUESTIONS = (
         needs=NEEDS,
         means="With other contacts of the same kind, the share would be hardly ever below this.",
         hints=(
-            "Count first: how many contacts that the cafes began, and how many of them did a person deal with?",
+            "Count first: how many contacts did the cafes begin in those days, and with how many of them did a person "
+            "deal?",
             "intervals.share(people, cases) gives an interval with the parts share, lower, upper and cases.",
         ),
         misconceptions=(
             Misconception(
                 "upper end",
-                lambda source: share(*_human(_begun(source))).upper,
+                lambda source: share(*_human(_asked(source))).upper,
                 "This is the upper end. The lower one is asked for.",
             ),
             Misconception(
@@ -279,20 +311,26 @@ QUESTIONS = (
             ),
             Misconception(
                 "with the company's own calls",
-                lambda source: share(*_human(_everything(source))).lower,
+                lambda source: share(*_human(_late(source))).lower,
                 "This counts the contacts too that the company began. Leave them out, as in 4.3.",
+            ),
+            Misconception(
+                "the whole log",
+                lambda source: share(*_human(_whole(source))).lower,
+                "This is for the whole log. Keep its last days, as in 4.3: there are fewer cases, and less is sure.",
             ),
         ),
         alternatives=(_scipy_lower,),
-        wrong=(lambda source: _share(_begun(source)), lambda source: _lower(source) - 0.01),
+        wrong=(lambda source: _share(_asked(source)), lambda source: _lower(source) - 0.01),
     ),
     Question(
         name="4.5",
         title="Is the target met",
         ask=(
-            f"The target is that a person deals with {TARGET:.0%} of the contacts that cafes begin. Is it met, missed, "
-            "or can it not be told? It is met if all of the 95 % interval is at or above the target, missed if all of "
-            "it is below."
+            f"The sales director proposes a lower target for the cafes: a person deals with {TARGET:.0%} of the "
+            f"contacts that they begin. By the last {DAYS} days, as in 4.3 and 4.4: is it met, missed, or can it not "
+            "be told? It is met if all of the 95 % interval is at or above the target, missed if all of it is below; "
+            f"with fewer than {hub_checks.FEW_CONTACTS} contacts nobody can tell."
         ),
         kind="choice",
         choices=("met", "missed", "cannot tell"),
@@ -308,6 +346,11 @@ QUESTIONS = (
                 "as the record says",
                 lambda _: "met",
                 "The record says that it stands above the target. Hold the interval from the log against it.",
+            ),
+            Misconception(
+                "by the share alone",
+                lambda source: "met" if _share(_asked(source)) >= TARGET else "missed",
+                "This compares the share alone with the target. On which side of it are both ends of the interval?",
             ),
         ),
         alternatives=(lambda source: f" {_verdict(source).title()} ",),
@@ -375,6 +418,11 @@ QUESTIONS = (
                 lambda source: int(_accounts_each(source).sum()),
                 "These are the customers of all account owners together. Count them owner by owner.",
             ),
+            Misconception(
+                "the mean",
+                lambda source: float(_accounts_each(source).mean()),
+                "This is the mean over the account owners. The one with the most customers was asked for.",
+            ),
         ),
         alternatives=(
             lambda source: source["customers"].groupby("account_owner").size().max() if _largest(source) else 0.0,
@@ -385,8 +433,8 @@ QUESTIONS = (
         name="4.Q2",
         title="Whom nobody spoke with",
         ask=(
-            "The record promises the cafes a talk every two months. With which share of the cafes did no person speak "
-            "in the last 60 days of the contact log? Cafes with whom nobody ever spoke count too. Who began the "
+            "The record promises the offices a talk every quarter. With which share of the offices did no person speak "
+            "in the last 91 days of the contact log? Offices with whom nobody ever spoke count too. Who began the "
             "contact does not matter. Give a share between 0 and 1."
         ),
         kind="number",
@@ -398,8 +446,8 @@ QUESTIONS = (
         needs=NEEDS,
         means="Some of these have left, and some are about to: the record should say who rings them up.",
         hints=(
-            "The end is the last started_at of the whole log, not of the cafes.",
-            "Take each cafe's last contact with handled_by human, and reindex by all cafes: the others have none.",
+            "The end is the last started_at of the whole log, not of the offices.",
+            "Take each office's last contact with handled_by human, and reindex by all offices: the others have none.",
         ),
         misconceptions=(
             Misconception(
@@ -411,6 +459,12 @@ QUESTIONS = (
                 "spoken with",
                 lambda source: 1 - _overdue(source),
                 "Turned round: this is the share with whom somebody did speak.",
+            ),
+            Misconception(
+                "whoever dealt with it",
+                lambda source: _overdue(source, anybody=True),
+                "This counts every contact as a talk, with the bot and self-service too. Keep those that a person "
+                "dealt with.",
             ),
         ),
         alternatives=(lambda source: float(round(_overdue(source), 6)),),
