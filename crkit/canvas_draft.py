@@ -327,8 +327,8 @@ def _explain(
         + (f", with single entries from {others}. " if others else ". ")
         + (f"The next ones, with their words in common: {next_best}. " if next_best else "")
         + f"How sure that is: {sureness} (similarity {best.similarity:.2f}; of {tried} answers of this level that we "
-        f"tried, {right} found the pattern we had in mind, so {rate.lower:.0%} to {rate.upper:.0%} of such answers "
-        "do). All of it is typical of such businesses; nothing is known about yours."
+        f"tried, {right} found the pattern we had in mind, which fits a hit rate from {rate.lower:.0%} to "
+        f"{rate.upper:.0%}). All of it is typical of such businesses; nothing is known about yours."
     )
     known = set(_library()[0].vocabulary_)
     spelt = _spelt(f"{problem} {audience}")

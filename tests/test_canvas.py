@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crkit import bmml, canvas, canvas_draft
+from crkit import bmml, canvas, canvas_draft, datasets, questions, workbook
 from crkit.intervals import share
 
 ANSWERS = json.loads((Path(__file__).parent / "canvas_answers.json").read_text(encoding="utf-8"))
@@ -254,6 +254,40 @@ def test_an_answer_that_is_no_text_or_endless_is_refused(wrong):
         canvas_draft.draft(wrong, "offices")
     with pytest.raises(ValueError, match="audience"):
         canvas_draft.draft("Coffee runs out", wrong)
+
+
+# ------------------------------------------------------------------------------------------------------- the questions
+
+
+def orphans_of_ids(table):
+    """Looks for the block's id, which the table does not hold."""
+    served = table.loc[table["block"] == "value_propositions", "linked_to"].str.split("; ").explode()
+    return int((~table.loc[table["block"] == "customer_segments", "name"].isin(served)).sum())
+
+
+def orphans_of_half_ids(table):
+    served = table.loc[table["block"] == "value_propositions", "linked_to"].str.split("; ").explode()
+    return int((~table.loc[table["block"] == "Customer segments", "name"].isin(served)).sum())
+
+
+def of_all(table, column):
+    sums = table.groupby("channel", observed=True)[column].sum()
+    return sums / sums.sum()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "says"),
+    [
+        ("1.2", lambda _: lambda _: 0, "always 0"),
+        ("1.2", lambda _: orphans_of_ids, "always 0"),
+        ("1.2", lambda _: orphans_of_half_ids, "every segment"),
+        ("1.4", lambda orders: of_all(orders, "amount_eur").round(3), "share of revenue"),
+        ("1.4", lambda orders: of_all(orders, "margin_eur") * 100, "percent"),
+    ],
+)
+def test_what_students_give_is_told_apart(question, answer, says):
+    source = datasets.open_source(tables=("orders", "customers"))
+    assert questions.checker("canvas", source)(question, answer(source["orders"])).misconception == says
 
 
 # ---------------------------------------------------------------------------------------------------------- the checks
@@ -529,3 +563,46 @@ def test_nothing_is_written_that_breaks_the_schema(tmp_path):
     with pytest.raises(ValueError, match="not valid BMML"):
         bmml.write(tmp_path / "a.bmml", {"version": "2.0"})
     assert not (tmp_path / "a.bmml").exists()
+
+
+# ----------------------------------------------------------------------------------------------------------- the lesson
+
+LESSON = next(path for path in workbook.stored() if workbook.topic_of(path) == "canvas")
+
+
+@pytest.mark.parametrize(
+    ("problem", "audience", "explorer", "first"),
+    [
+        ("", "", "After 0 words: too short", "The canvas is empty"),
+        ("Dogs", "owners", "After 2 words: too short", "To test first: «owners» have the problem"),
+        ("我们的咖啡总是用完", "家庭", "After 2 words: another script", "To test first: «家庭» have the problem"),
+    ],
+)
+def test_the_lesson_runs_through_without_a_draft(problem, audience, explorer, first, tmp_path):
+    done = workbook.run(LESSON, tmp_path, {"problem": problem, "audience": audience, "canvas_folder": "canvas"})
+    assert done.problems == ()
+    said = str(workbook.read(done.notebook))
+    assert [one for one in ("There is little or no draft.", explorer, first) if one not in said] == []
+
+
+def test_the_files_and_the_hub_hold_the_readers_canvas_and_its_name(tmp_path):
+    copy = tmp_path / LESSON.name
+    copy.write_text(
+        LESSON.read_text(encoding="utf-8").replace("# mine = mine.add", "mine = mine.add"), encoding="utf-8"
+    )
+    answers = {
+        "problem": "People pay for a gym and give up exercise after a month",
+        "audience": "beginners over thirty",
+    }
+    done = workbook.run(copy, tmp_path / "out", {**answers, "business": "Iron & Oak", "canvas_folder": "canvas"})
+    assert done.problems == ()
+    made = canvas.read(next(tmp_path.rglob("canvas.bmml")))
+    assert made.name == "Iron & Oak"
+    assert made["channels"][-1].name == "Stall at the Saturday market"
+    stored = yaml.safe_load(next((tmp_path / "out").glob("*hub.yaml")).read_text(encoding="utf-8"))
+    assert stored["canvas"]["name"] == "Iron & Oak"
+    assert stored["canvas"]["blocks"]["Channels"][-1] == "Stall at the Saturday market"
+    assert not any("share" in key for key in stored["canvas"])
+    ((data, numbers),) = stored["channels_in_data"].items()
+    assert data.startswith("Kittiwake Coffee, a simulated company")
+    assert set(numbers["share of revenue by channel"]) == {"shop", "web", "account_manager", "subscription"}
