@@ -10,7 +10,7 @@ aggregate in its engine.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -55,10 +55,12 @@ __all__ = [
     "plot_whale",
     "portfolio",
     "profit_by_customer",
+    "resampled_options",
     "segment_table",
     "service_balance",
     "service_by_type",
     "service_options",
+    "upkeep_in_log",
     "visible_segments",
     "whale_curve",
 ]
@@ -70,6 +72,7 @@ WINDOW_DAYS = 7.0
 LEAST = 30
 """Fewer cases than this are marked as small."""
 _PROVEN = 300  # options up to which the best plan is proven
+_FINENESS = 1e6  # of the objective, so that the tolerances of the solver are a trillionth of its largest difference
 _DAYS_A_YEAR = 365.25
 _SHORT = {kind.id: kind.name for kind in relationship_types.types().values()}
 _TYPE_OF = {kind.handled_by: kind.id for kind in relationship_types.types().values() if kind.handled_by}
@@ -109,8 +112,14 @@ def _open(contacts: Any, *needed: str) -> nw.LazyFrame[Any]:
         raise ValueError(
             f"column 'started_at' holds {schema['started_at']}, not moments: convert it, in pandas with pd.to_datetime"
         )
-    texts = [name for name in ("handled_by", "agent", "topic", "escalated_to", "channel") if name in schema]
+    named = ("handled_by", "agent", "topic", "escalated_to", "channel", "initiated_by")
+    texts = [name for name in named if name in schema]
     return frame.with_columns(nw.col(*texts).cast(nw.String)) if texts else frame
+
+
+def _by_company() -> nw.Expr:
+    """Contacts that the company began."""
+    return (nw.col("initiated_by") == "company").fill_null(False)
 
 
 def _pandas(frame: nw.LazyFrame[Any]) -> pd.DataFrame:
@@ -163,10 +172,14 @@ def contact_mix(
     least: int = LEAST,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """The share of each type of relationship in the contacts of each segment.
+    """The share of each type of relationship in the contacts that the customers of each segment began.
+
+    What the company began, such as an account review, says what it planned, not what a customer met with a question
+    of its own. The intervals take contacts as independent of each other.
 
     Args:
-        contacts: one row a contact with ``customer_id`` and ``handled_by``; ``agent`` if it is known. Any engine.
+        contacts: one row a contact with ``customer_id`` and ``handled_by``; ``agent`` if it is known, and
+            ``initiated_by`` (without it, every contact counts). Any engine.
         segments: one row a customer, with ``customer_id`` and ``segment``.
         customers: with ``account_owner``, to tell a named owner from somebody on duty.
         least: segments with fewer contacts are marked.
@@ -191,6 +204,8 @@ def contact_mix(
         (0.5, 1.0)
     """
     frame = _open(contacts, "customer_id", "handled_by")
+    if "initiated_by" in frame.collect_schema():
+        frame = frame.filter(~_by_company())
     keys = [name for name in ("customer_id", "handled_by", "agent") if name in frame.collect_schema()]
     # an engine may drop groups whose key is missing, and a bot has no agent
     known = frame.with_columns(nw.col("agent").fill_null("")) if "agent" in keys else frame
@@ -260,13 +275,13 @@ def expected_against_actual(
     Returns:
         One row a segment that has contacts:
 
-        * ``segment``, ``customers``, ``contacts``, ``small``
+        * ``segment``, ``customers``, ``contacts`` (that customers began, as in `contact_mix`), ``small``
         * ``expected``, ``actual``: types; ``actual`` is the most frequent one in its contacts
         * ``agrees``: whether the two are the same
         * ``fits``: the share of contacts handled in a way that meets the expectation (``met_by`` of the type), with
           ``fits_lower`` and ``fits_upper``
         * ``named_owner``: the share of customers with a named owner; NaN if nobody says
-        * ``days``: median days since a person last spoke with them, over those to whom one ever did
+        * ``days``: median days since a person last spoke with them, whoever began it, over those to whom one ever did
         * ``never``: the share of customers to whom no person ever spoke
     """
     mix = contact_mix(contacts, segments, customers=customers, least=least, level=level)
@@ -527,7 +542,8 @@ def planted(model: Model = MODEL) -> pd.DataFrame:
 
     Returns:
         One row per handler and topic that occurs: ``handled_by`` (with ``owner`` apart), ``topic``, ``resolves``,
-        and what a large enough log of a healthy company would show as ``contained`` and ``verified``.
+        what a large enough log of a healthy company would show as ``contained`` and ``verified``, and ``solved``: how
+        many matters that begin there are really solved in the end, by a person on the second or third contact too.
     """
     rows = []
     for (h, handler), (t, topic) in itertools.product(enumerate(HANDLERS), enumerate(TOPICS)):
@@ -535,8 +551,12 @@ def planted(model: Model = MODEL) -> pd.DataFrame:
         if p > 0:
             stuck = (1 - p) * (1 - model.escalates[h])
             quiet = stuck * (1 - model.returns[h]) * model.falsely_resolved[h]
-            rows.append((handler, topic, p, 1 - (1 - p) * model.escalates[h], p + quiet))
-    return pd.DataFrame(rows, columns=["handled_by", "topic", "resolves", "contained", "verified"])
+            then = HANDLERS.index("owner" if handler == "owner" else "human")
+            q = model.resolves[then][t]
+            goes_on = (1 - p) * (model.escalates[h] + (1 - model.escalates[h]) * model.returns[h])
+            solved = p + goes_on * (q + (1 - q) * model.returns[HANDLERS.index("human")] * q)
+            rows.append((handler, topic, p, 1 - (1 - p) * model.escalates[h], p + quiet, solved))
+    return pd.DataFrame(rows, columns=["handled_by", "topic", "resolves", "contained", "verified", "solved"])
 
 
 def handoffs(
@@ -629,12 +649,13 @@ def matters(
             ``resolved``, and ``cost_eur`` or ``handle_minutes``. Any engine.
         customers: with ``account_owner``, to tell a named owner from somebody on duty.
         rates: what minutes and tools cost; default: ``cost_eur`` of the log, or `RATES` if it has none.
-        window_days: a matter whose last contact is younger than this is not settled yet.
+        window_days: a matter that began later than this before the end of the log is not settled yet. (To wait from
+            its last contact on would drop the slow matters.)
 
     Returns:
         One row an issue: ``issue_id``, ``customer_id``, ``topic``, ``first`` (who handled the first contact, with
-        ``owner`` for the account's named owner), ``contacts``, ``minutes``, ``cost_eur``, ``started_at``, ``solved``
-        (the last contact was recorded as resolved) and ``settled``.
+        ``owner`` for the account's named owner), ``last`` (who handled the last one), ``contacts``, ``minutes``,
+        ``cost_eur``, ``started_at``, ``solved`` (the last contact was recorded as resolved) and ``settled``.
     """
     needed = ("customer_id", "issue_id", "started_at", "topic", "handled_by", "resolved")
     frame = _open(contacts, *needed)
@@ -662,13 +683,13 @@ def matters(
     first_of = {name: nw.col(name).min() for name in ("customer_id", "topic", "handled_by", "_agent")}
     first = firsts.group_by("issue_id").agg(**first_of)
     lasts = each.filter(nw.col("started_at") == nw.col("ended_at")).group_by("issue_id")
-    last = lasts.agg(solved=nw.col("_resolved").min())
+    last = lasts.agg(solved=nw.col("_resolved").min(), last=nw.col("handled_by").min())
     table = _pandas(sums.join(first, on="issue_id", how="inner").join(last, on="issue_id", how="inner"))
     table = table.rename(columns={"_agent": "agent", "begun_at": "started_at"}).sort_values("issue_id")
     table["first"] = _handler(table, customers)
     table["solved"] = table["solved"].astype(bool)
-    table["settled"] = table["ended_at"] <= end - pd.Timedelta(days=window_days)
-    wanted = ["issue_id", "customer_id", "topic", "first", "contacts", "minutes", "cost_eur", "started_at"]
+    table["settled"] = table["started_at"] <= end - pd.Timedelta(days=window_days)
+    wanted = ["issue_id", "customer_id", "topic", "first", "last", "contacts", "minutes", "cost_eur", "started_at"]
     return table[[*wanted, "solved", "settled"]].reset_index(drop=True)
 
 
@@ -679,6 +700,7 @@ def cost_to_serve(
     rates: Rates | None = None,
     within: Sequence[str] = (),
     window_days: float = WINDOW_DAYS,
+    false_flags: float = 0.0,
     least: int = LEAST,
     level: float = 0.95,
 ) -> pd.DataFrame:
@@ -693,6 +715,8 @@ def cost_to_serve(
         rates: what minutes and tools cost; default: ``cost_eur`` of the log, or `RATES` if it has none.
         within: further columns of `matters` to group by, such as ``["topic"]``.
         window_days: matters younger than this are not counted.
+        false_flags: the share of a machine's failures that it records as solved. Each failure that a machine did
+            record, as the last one to handle the matter, then stands for ``1 / (1 - false_flags)`` of them.
         least: groups with fewer matters are marked.
         level: of the interval.
 
@@ -710,21 +734,42 @@ def cost_to_serve(
     done = done[done["settled"]]
     if done.empty:
         raise ValueError("no matter is old enough to tell how it ended: the log is shorter than the window")
-    table = done.groupby(["first", *within], as_index=False).agg(
+    return _served(done, within, false_flags, least, level)
+
+
+def _failures(settled: pd.DataFrame, false_flags: float) -> pd.Series:
+    """How many failures each settled matter stands for: 0 where it was solved, more than 1 where flags are false."""
+    if not 0 <= false_flags < 1:
+        raise ValueError(f"false_flags is a share from 0 to below 1, not {false_flags!r}")
+    machine = settled["last"] != "human"
+    return (~settled["solved"]) * np.where(machine, 1 / (1 - false_flags), 1.0)
+
+
+def _served(
+    settled: pd.DataFrame, within: Sequence[str], false_flags: float, least: int = LEAST, level: float = 0.95
+) -> pd.DataFrame:
+    table = settled.assign(_failed=_failures(settled, false_flags))
+    table = table.groupby(["first", *within], as_index=False).agg(
         matters=("issue_id", "size"),
         _contacts=("contacts", "sum"),
         _minutes=("minutes", "sum"),
         _cost=("cost_eur", "sum"),
         _solved=("solved", "sum"),
+        _failed=("_failed", "sum"),
     )
+    n, recorded = table["matters"].to_numpy(dtype=np.float64), table["_solved"].to_numpy(dtype=np.float64)
     for name in ("contacts", "minutes", "cost"):
-        table[f"{name}_per_matter"] = table[f"_{name}"] / table["matters"]
+        table[f"{name}_per_matter"] = table[f"_{name}"] / n
     table["cost_per_contact"] = table["_cost"] / table["_contacts"]
-    table = _share(table, "_solved", "matters", "solved", level)
-    solved = table["_solved"].to_numpy(dtype=np.float64)
-    table["cost_per_resolution"] = np.where(solved > 0, table["_cost"] / np.maximum(solved, 1), np.inf)
+    solved = np.maximum(n - table["_failed"].to_numpy(), 0.0)
+    table["solved"] = solved / n
+    # the interval of the recorded share, stretched as the failures are
+    stretch = np.where(recorded < n, table["_failed"] / np.maximum(n - recorded, 1.0), 1.0)
+    for name, end in zip(("solved_lower", "solved_upper"), wilson(recorded, n, level), strict=True):
+        table[name] = np.clip(1 - stretch * (1 - end), 0.0, 1.0)
+    table["cost_per_resolution"] = np.where(solved > 0, table["_cost"] / np.where(solved > 0, solved, 1.0), np.inf)
     table["small"] = table["matters"] < least
-    return table.drop(columns=["_contacts", "_minutes", "_cost", "_solved"])
+    return table.drop(columns=["_contacts", "_minutes", "_cost", "_solved", "_failed"])
 
 
 def profit_by_customer(
@@ -818,7 +863,12 @@ def whale_curve(profits: Any) -> Whale:
 
 
 def service_balance(
-    profits: pd.DataFrame, matters: pd.DataFrame, *, too_dear: float = 0.3, best: float = 0.2
+    profits: pd.DataFrame,
+    matters: pd.DataFrame,
+    *,
+    too_dear: float = 0.3,
+    best: float = 0.2,
+    recent_days: float | None = 90,
 ) -> pd.DataFrame:
     """Who gets more service than they carry, and which of the best customers were left with a problem.
 
@@ -827,13 +877,18 @@ def service_balance(
         matters: made by `matters`.
         too_dear: a customer whose cost to serve exceeds this share of the margin is over-served.
         best: the share of customers, by margin, among whom an unsolved matter means under-served.
+        recent_days: only matters that began in the last so many days count as unsolved, because an old list names
+            people who have long left; None counts all.
 
     Returns:
         ``profits`` with ``cost_share`` (cost divided by margin; infinite without a margin), ``unsolved`` (settled
-        matters that were never solved) and ``balance``: ``under-served``, ``over-served`` or ``in balance``. A
-        customer who would be both is under-served.
+        matters whose last contact is not recorded as resolved) and ``balance``: ``under-served``, ``over-served`` or
+        ``in balance``. A customer who would be both is under-served.
     """
-    ended = matters[matters["settled"] & ~matters["solved"]].groupby("customer_id").size()
+    open_still = matters["settled"] & ~matters["solved"]
+    if recent_days is not None:
+        open_still &= matters["started_at"] >= matters["started_at"].max() - pd.Timedelta(days=recent_days)
+    ended = matters[open_still].groupby("customer_id").size()
     margin, cost = profits["margin_eur"].to_numpy(), profits["cost_eur"].to_numpy()
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(margin > 0, cost / margin, np.where(cost > 0, np.inf, 0.0))
@@ -869,6 +924,13 @@ def segment_table(
         One row a segment: ``segment``, ``customers``, ``years`` (of all its customers together), ``value_eur`` and
         ``matters`` (each per customer and year).
     """
+    return _by_segment(_worth(segments, contacts, orders, margin=margin, value_eur=value_eur))
+
+
+def _worth(
+    segments: pd.DataFrame, contacts: Any, orders: pd.DataFrame | None, *, margin: str, value_eur: float | None
+) -> pd.DataFrame:
+    """Segment, years, margin and matters of each customer, with the customer's number as the index."""
     frame = _open(contacts, "customer_id", "issue_id", "started_at")
     asked = _pandas(
         frame.filter(~nw.col("issue_id").is_null())
@@ -892,11 +954,46 @@ def segment_table(
     else:
         raise ValueError("give orders, or value_eur as an assumption")
     table["asked"] = ids.map(asked).fillna(0)
-    sums = table.groupby("segment").agg(
+    return table
+
+
+def _by_segment(worth: pd.DataFrame) -> pd.DataFrame:
+    sums = worth.groupby("segment").agg(
         customers=("years", "size"), years=("years", "sum"), worth=("worth", "sum"), asked=("asked", "sum")
     )
     sums["value_eur"], sums["matters"] = sums["worth"] / sums["years"], sums["asked"] / sums["years"]
     return sums.drop(columns=["worth", "asked"]).reset_index()
+
+
+def upkeep_in_log(
+    contacts: Any, segments: pd.DataFrame, orders: pd.DataFrame | None = None, *, customers: pd.DataFrame | None = None
+) -> dict[str, tuple[float, float]]:
+    """What the contacts that the company begins take, such as account reviews, where the log tells who began one.
+
+    Args:
+        contacts: the contact log with ``initiated_by`` and ``handle_minutes``; without one of them it says nothing.
+        segments: one row a customer, with ``customer_id`` and ``segment``.
+        orders: to know for how long each has been a customer; without them, for as long as the log.
+        customers: with ``account_owner``, to tell a named owner from somebody on duty.
+
+    Returns:
+        By type, for each year of a customer who got such a contact: ``(EUR for tools, minutes of people)``, as
+        `service_options` takes it. Types of which the log holds none are missing.
+    """
+    frame = _open(contacts, "customer_id", "handled_by")
+    if not {"initiated_by", "handle_minutes"} <= set(frame.collect_schema()):
+        return {}
+    keys = [name for name in ("customer_id", "handled_by", "agent") if name in frame.collect_schema()]
+    begun = frame.filter(_by_company()).select(*keys, minutes=nw.col("handle_minutes").cast(nw.Float64))
+    visits = _pandas(begun)
+    visits["first"] = _handler(visits, customers)
+    years = _worth(segments, contacts, orders, margin="customer_id", value_eur=0.0)["years"]
+    found = {}
+    for handler, part in visits[visits["customer_id"].isin(years.index)].groupby("first"):
+        of = years[part["customer_id"].unique()].sum()
+        tool = RATES.tool_eur["human" if handler == "owner" else str(handler)]
+        found[_TYPE_OF[str(handler)]] = (float(len(part) * tool / of), float(part["minutes"].sum() / of))
+    return found
 
 
 _INSTEAD = {"owner": "human", "community": "self", "self": "bot", "bot": "self", "human": "owner"}
@@ -916,20 +1013,18 @@ def service_by_type(cells: pd.DataFrame, *, least: int = 5) -> pd.DataFrame:
         One row a type: ``type``, ``cost_per_matter``, ``minutes_per_matter``, ``solved``, and ``own``: the share of
         the mix that the type's own matters speak for.
     """
-    weights = cells.groupby("topic")["matters"].sum() / cells["matters"].sum()
-    by = cells[cells["matters"] >= least].set_index(["first", "topic"])
-    every = cells.groupby("topic")[["cost_per_matter", "minutes_per_matter", "solved"]].mean()
+    measures = ["cost_per_matter", "minutes_per_matter", "solved"]
+    weights = (cells.groupby("topic")["matters"].sum() / cells["matters"].sum()).to_dict()
+    every = dict(zip(weights, cells.groupby("topic")[measures].mean().to_numpy(), strict=True))
+    enough = cells[cells["matters"] >= least]
+    by = dict(zip(zip(enough["first"], enough["topic"], strict=True), enough[measures].to_numpy(), strict=True))
     rows = []
     for kind in relationship_types.types().values():
         wanted = kind.handled_by or "self"
-        parts: list[pd.Series] = []
-        own = 0.0
-        for topic, weight in zip(weights.index, weights.to_numpy(), strict=True):
-            at = next((h for h in (wanted, _INSTEAD[wanted]) if (h, topic) in by.index), None)
-            found = (every.loc[topic] if at is None else by.loc[(at, topic)])[list(every.columns)]
-            own += weight * (at == kind.handled_by)
-            parts.append(weight * found.astype(float))
-        rows.append({"type": kind.id, **sum(parts[1:], parts[0]).to_dict(), "own": float(own)})
+        found = {t: by.get((wanted, t), by.get((_INSTEAD[wanted], t), every[t])) for t in weights}
+        mixed = np.sum([weight * found[t] for t, weight in weights.items()], axis=0)
+        own = sum(weight for t, weight in weights.items() if (kind.handled_by, t) in by)
+        rows.append({"type": kind.id, **dict(zip(measures, mixed.tolist(), strict=True)), "own": float(own)})
     return pd.DataFrame(rows)
 
 
@@ -942,6 +1037,7 @@ def service_options(
     partly: float = 0.5,
     loss: float = 0.05,
     upkeep: Mapping[str, tuple[float, float]] | None = None,
+    rates: Rates = RATES,
 ) -> pd.DataFrame:
     """Every segment with every type: what it would keep, cost, and take of people's time in a year.
 
@@ -955,7 +1051,9 @@ def service_options(
         effect: what a type that meets the expectation keeps: lower end, middle, upper end.
         partly: how much of that a type keeps which is not the expected one but meets it (``met_by``).
         loss: the share of a customer's yearly margin that an unsolved matter loses.
-        upkeep: by type, what every customer costs each year besides matters: ``(EUR, minutes of people)``.
+        upkeep: by type, what every customer costs each year besides matters: ``(EUR, minutes of people)``. The minutes
+            take hours, and are paid.
+        rates: what a minute of upkeep costs; an owner's for dedicated personal assistance.
 
     Returns:
         One row per segment and type: ``segment``, ``type``, ``fits`` (1, ``partly`` or 0), ``value_eur`` (of the whole
@@ -974,6 +1072,7 @@ def service_options(
             fits = 1.0 if offer["type"] == wish.id else partly * (_HANDLER_OF.get(offer["type"]) in wish.met_by)
             unsolved = loss * part["matters"] * (1 - offer["solved"])
             euros, minutes = upkeep.get(offer["type"], (0.0, 0.0))
+            euros += minutes * (rates.owner_minute_eur if offer["type"] == _TYPE_OF["owner"] else rates.minute_eur)
             row = {"segment": part["segment"], "type": offer["type"], "fits": fits}
             row["value_eur"] = part["customers"] * part["value_eur"]
             for name, gain in (("effect_low", low), ("effect", middle), ("effect_high", high)):
@@ -982,6 +1081,50 @@ def service_options(
             row["hours"] = part["customers"] * (part["matters"] * offer["minutes_per_matter"] + minutes) / 60
             rows.append(row)
     return pd.DataFrame(rows)
+
+
+def resampled_options(
+    segments: pd.DataFrame,
+    matters: pd.DataFrame,
+    contacts: Any,
+    orders: pd.DataFrame | None,
+    expected: Mapping[str, str],
+    *,
+    times: int = 25,
+    margin: str = "margin_eur",
+    value_eur: float | None = None,
+    false_flags: float = 0.0,
+    seed: int = 0,
+    **assumed: Any,
+) -> Iterator[pd.DataFrame]:
+    """The options that other customers of the same kind would have given, to see what chance does to a plan.
+
+    Args:
+        segments: one row a customer, with ``customer_id`` and ``segment``. Each segment keeps its size.
+        matters: made by `matters`.
+        contacts: as for `segment_table`.
+        orders: as for `segment_table`.
+        expected: the type that each segment expects.
+        times: how often customers are drawn anew, with replacement.
+        margin: as for `segment_table`.
+        value_eur: as for `segment_table`.
+        false_flags: as for `cost_to_serve`.
+        seed: of the draws.
+        **assumed: ``effect``, ``partly``, ``loss``, ``upkeep``, ``rates`` of `service_options`.
+
+    Yields:
+        Options, as `service_options` makes them.
+    """
+    worth = _worth(segments, contacts, orders, margin=margin, value_eur=value_eur)
+    done = matters[matters["settled"] & matters["customer_id"].isin(worth.index)]
+    places = list(worth.groupby("segment").indices.values())
+    rng = np.random.default_rng(seed)
+    for _ in range(times):
+        drawn = np.concatenate([rng.choice(place, len(place)) for place in places])
+        often = pd.Series(np.bincount(drawn, minlength=len(worth)), index=worth.index)
+        again = done.loc[done.index.repeat(done["customer_id"].map(often))]
+        service = service_by_type(_served(again, ["topic"], false_flags))
+        yield service_options(_by_segment(worth.iloc[drawn]), service, expected, **assumed)
 
 
 class InfeasibleError(ValueError):
@@ -1005,7 +1148,7 @@ class Plan:
         margin_eur: what it is expected to earn in a year: value times retention effect, less cost to serve.
         cost_eur: what it costs.
         hours: what it takes of people's time.
-        within_eur: how much more the best plan could earn at most; 0 if this one is proven to be the best.
+        within_eur: how much more the best plan could earn at most; next to 0 if this one is proven to be the best.
     """
 
     table: pd.DataFrame
@@ -1040,8 +1183,9 @@ def portfolio(
         without: plans that are not to be chosen again.
 
     Returns:
-        The best plan, proven to be the best up to 300 options. Beyond, the search stops as soon as a plan is proven
-        to be within 0.01 % of the best, because the proof of the rest takes longer than finding it.
+        The best plan, proven to be the best up to 300 options (to a trillionth of the largest difference between two
+        types of a segment). Beyond, the search stops as soon as a plan is proven to be within 0.01 % of what the
+        limits cost, because the proof of the rest takes longer than finding it.
 
     Raises:
         InfeasibleError: (a ValueError) if no plan keeps to the limits; the message names those that fail.
@@ -1116,9 +1260,11 @@ def _solve(
             constraints.append(optimize.LinearConstraint(needs[None, :] / size, -np.inf, limit / size * (1 + 1e-12)))
     for mask in excluded:
         constraints.append(optimize.LinearConstraint(mask.astype(float)[None, :], -np.inf, mask.sum() - 1))
-    size = max(float(np.abs(gain).max()), 1e-12)
+    # what each choice lacks of the best in its segment, in units so small that the solver's tolerance is below them
+    lacks = pd.Series(gain).groupby(codes).transform("max").to_numpy() - gain
+    unit = max(float(lacks.max()), 1e-9) / _FINENESS
     found = optimize.milp(
-        -gain / size,
+        lacks / unit,
         integrality=np.ones(n),
         bounds=optimize.Bounds(0, 1),
         constraints=constraints,
@@ -1128,8 +1274,7 @@ def _solve(
         return None
     if found.status != 0:
         raise RuntimeError(f"the solver stopped without a proven best plan: {found.message}")
-    lacking = 0.0 if n <= _PROVEN else max(float(found.fun - found.mip_dual_bound), 0.0) * size
-    return found.x > 0.5, lacking
+    return found.x > 0.5, max(float(found.fun - found.mip_dual_bound), 0.0) * unit
 
 
 def _infeasible(table: pd.DataFrame, limits: Mapping[str, float | None], others_excluded: bool) -> InfeasibleError:
@@ -1163,17 +1308,22 @@ class Explanation:
         plan: the best plan.
         binding: the limits without which a better plan could be chosen: each by itself, or both where only lifting
             both helps.
-        agent_eur: what one more agent would add to the yearly margin, wages not counted.
+        agent_eur: what one more agent would add to the yearly margin. The minutes that ``with_agent`` takes are paid in
+            it; the rest of the agent's hours is not.
         with_agent: the plan with that agent.
         budget_eur: what a budget larger by a tenth would add to the yearly margin.
         second: the second-best plan; None if there is no other.
-        gap_eur: how much less that earns.
+        gap_eur: how much less that earns, at least 0.
+        within_eur: how far ``agent_eur``, ``budget_eur`` and ``gap_eur`` may be off, because a plan of many options is
+            only found to within so much (`Plan.within_eur`).
         low: the best plan at the lower end of the retention effect.
         high: the best plan at the upper end.
         regret_low_eur: at the lower end, what holding on to ``plan`` would cost against ``low``.
         regret_high_eur: at the upper end, what holding on to ``plan`` would cost against ``high``.
         table: one row a segment: its type in ``plan``, ``second``, ``low``, ``high`` and ``with_agent``, and
-            ``stable``: whether the type is the same in ``plan``, ``low`` and ``high``.
+            ``stable``: whether the type is the same in ``plan``, ``low`` and ``high``: stable against the effect, and
+            nothing else. With resamples also ``kept``: the share of them in which the best plan has the same type.
+        earns_eur: what ``plan`` earns, with the interval over the resamples; without any, it is of no length.
     """
 
     plan: Plan
@@ -1183,11 +1333,13 @@ class Explanation:
     budget_eur: float
     second: Plan | None
     gap_eur: float
+    within_eur: float
     low: Plan
     high: Plan
     regret_low_eur: float
     regret_high_eur: float
     table: pd.DataFrame
+    earns_eur: Interval
 
 
 def explain_portfolio(
@@ -1196,6 +1348,8 @@ def explain_portfolio(
     hours: float | None = None,
     budget_eur: float | None = None,
     hours_per_agent: float = 1400.0,
+    resamples: Iterable[pd.DataFrame] = (),
+    level: float = 0.95,
 ) -> Explanation:
     """Solve, and solve again with something changed: limits, one more agent, the second-best plan, other effects.
 
@@ -1204,6 +1358,8 @@ def explain_portfolio(
         hours: people's hours in a year; None for no limit.
         budget_eur: for a year; None for no limit.
         hours_per_agent: what one agent works in a year.
+        resamples: made by `resampled_options`, to see what chance does to the plan.
+        level: of the interval on what the plan earns.
 
     Returns:
         The explanation. An integer programme has no shadow prices, so every worth is a difference of two solutions.
@@ -1228,7 +1384,7 @@ def explain_portfolio(
     if not binding and len(given) > 1 and gain(better(**dict.fromkeys(given))) > worth_noting:
         binding = given  # each alone would do: only both together make room
     with_agent = plan if hours is None else better(hours=hours + hours_per_agent)
-    more_money = 0.0 if budget_eur is None else gain(better(budget_eur=1.1 * budget_eur))
+    richer = plan if budget_eur is None else better(budget_eur=1.1 * budget_eur)
     try:
         second = portfolio(options, **limits, without=[plan])
     except InfeasibleError:
@@ -1243,20 +1399,44 @@ def explain_portfolio(
     for name, other in others.items():
         table[name] = table["segment"].map(other.types) if other is not None else None
     table["stable"] = (table["plan"] == table["low"]) & (table["plan"] == table["high"])
+    kept, earned = _under_chance(plan, limits, resamples)
+    if earned:
+        table["kept"] = table["segment"].map(kept)
+    ends_of = np.quantile(earned or [plan.margin_eur], [(1 - level) / 2, (1 + level) / 2])
+    lacking = max(other.within_eur for other in (with_agent, richer, second or plan))
     return Explanation(
         plan,
         binding,
         gain(with_agent),
         with_agent,
-        more_money,
+        gain(richer),
         second,
-        plan.margin_eur - second.margin_eur if second is not None else float("nan"),
+        max(plan.margin_eur - second.margin_eur, 0.0) if second is not None else float("nan"),
+        plan.within_eur + lacking,
         ends["low"],
         ends["high"],
         regrets["low"],
         regrets["high"],
         table,
+        Interval(plan.margin_eur, float(ends_of[0]), float(ends_of[1])),
     )
+
+
+def _under_chance(
+    plan: Plan, limits: Mapping[str, Any], resamples: Iterable[pd.DataFrame]
+) -> tuple[dict[str, float], list[float]]:
+    """How often each segment would get its type again, and what the plan would earn each time."""
+    kept, earned = dict.fromkeys(plan.types, 0), []
+    for options in resamples:
+        table, margin = _checked_options(options, "effect")
+        earned.append(float(margin[_chosen(table, plan)].sum()))
+        try:
+            types = portfolio(options, **limits).types
+        except InfeasibleError:  # these customers need more than the limits allow: no type is kept
+            continue
+        for segment, kind in plan.types.items():
+            kept[segment] += types.get(segment) == kind
+    return {segment: n / max(len(earned), 1) for segment, n in kept.items()}, earned
 
 
 class Automation(NamedTuple):
@@ -1265,90 +1445,150 @@ class Automation(NamedTuple):
     Attributes:
         table: one row a share: ``share``, ``cost`` (to serve a matter with all that follows), ``solved`` (the
             share solved in the end), ``at_risk`` (value lost through matters that are not), ``total`` (cost and
-            at_risk); all but the shares in EUR a matter.
+            at_risk); all but the shares in EUR a matter. It ends where the topics that can be judged end.
         order: one row a topic, the one that gains most first: ``topic``, ``weight``, ``saves`` (cost saved a matter),
-            ``risks`` (value put at risk a matter), ``gain``.
+            ``risks`` (value put at risk a matter), ``gain`` with ``gain_lower`` and ``gain_upper``.
         best: the share up to which every further matter gains; 0 if none does.
-        break_even: the share at which all gains are used up again; NaN if they never are.
+        break_even: the share at which all gains are used up again: 0 if there are none, infinite if they last.
         today: the share that begins with the machine now, of those that begin with either.
         machine: the handler that is compared.
         person: the one it replaces.
+        too_few: topics with too few matters to tell, which stay with the person.
     """
 
     table: pd.DataFrame
     order: pd.DataFrame
-    best: float
-    break_even: float
+    best: Interval
+    break_even: Interval
     today: float
     machine: str
     person: str
+    too_few: tuple[str, ...]
+
+    def __str__(self) -> str:
+        def said(found: Interval) -> str:
+            shares = [_percent(share) if share <= 1 else "never" for share in found]
+            return f"{shares[0]} ({shares[1]} to {shares[2]})"
+
+        sure = f"best share {said(self.best)}, all gains gone at {said(self.break_even)}"
+        if not self.too_few:
+            return sure
+        return f"{sure}; too few matters to tell, and so left with the {self.person}: {_listed(self.too_few)}"
 
 
 def automation_curve(
-    cells: pd.DataFrame,
+    matters: pd.DataFrame,
     *,
     value_eur: float,
     loss: float,
+    false_flags: float = 0.0,
     machine: str = "bot",
     person: str = "human",
-    least: int = 5,
+    least: int = LEAST,
     steps: int = 100,
+    resamples: int = 400,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Automation:
     """Automate the topics that gain most first, and watch where further automation begins to lose.
 
     Args:
-        cells: made by `cost_to_serve` with ``within=["topic"]``.
-        value_eur: what a customer is worth.
+        matters: made by `matters`; those that are not settled do not count.
+        value_eur: what the customer behind a matter is worth.
         loss: the share of that which an unsolved matter loses, for instance the added chance that the customer leaves.
+        false_flags: the share of a machine's failures that it records as solved, as for `cost_to_serve`. At 0 the flag
+            is believed, and the machine looks better than it is.
         machine: the handler that takes over.
         person: the handler that it replaces.
-        least: matters that each of the two needs in a topic for it to be compared.
+        least: matters that each of the two needs in a topic; a topic with fewer stays with the person.
         steps: how finely the share is cut.
+        resamples: how often customers are drawn anew for the intervals, which say what chance alone does: they hold
+            the value, the loss and the share of false flags to be known.
+        level: of the intervals.
+        seed: of the draws.
 
     Returns:
-        The curve over the topics that both handle.
+        The curve over the topics that the person handles.
 
     Raises:
-        ValueError: if they have no topic in common.
+        ValueError: if they have no topic in common, or a share is none.
+
+    Source: Efron and Tibshirani (1993), An introduction to the bootstrap: percentile intervals, customers drawn whole.
     """
-    enough = cells[cells["matters"] >= least]
-    a, b = (enough[enough["first"] == handler].set_index("topic") for handler in (machine, person))
-    common = a.index.intersection(b.index)
-    if common.empty:
+    done = matters[matters["settled"] & matters["first"].isin([machine, person])]
+    count = pd.crosstab(done["topic"], done["first"]).reindex(columns=[machine, person], fill_value=0)
+    count = count[count[person] > 0]
+    enough = count.index[(count >= least).all(axis=1)]
+    if enough.empty:
         raise ValueError(f"{machine} and {person} have no topic in common that each began {least} times or more")
-    a, b = a.loc[common], b.loc[common]
-    weight = cells.groupby("topic")["matters"].sum().loc[common].astype(float)
+    # sums by customer, handler and topic, so that drawing customers anew is one product of matrices
+    topics = [*enough, *count.index.difference(enough)]
+    done = done[done["topic"].isin(topics)]
+    who, customers = pd.factorize(done["customer_id"])
+    cell = (done["first"] == person).to_numpy() * len(topics) + done["topic"].map(topics.index).to_numpy(dtype=np.int64)
+    sums = np.zeros((3, len(customers), 2 * len(topics)))
+    amounts = (np.ones(len(done)), done["cost_eur"].to_numpy(), _failures(done, false_flags).to_numpy())
+    for of, amount in zip(sums, amounts, strict=True):
+        np.add.at(of, (who, cell), amount)
+    # today's weights of the topics are kept: the draws ask how well the handlers are known
+    weight = count.loc[topics].sum(axis=1).to_numpy(dtype=np.float64)
     weight /= weight.sum()
-    saves = b["cost_per_matter"] - a["cost_per_matter"]
-    risks = value_eur * loss * (b["solved"] - a["solved"])
-    order = pd.DataFrame({"weight": weight, "saves": saves, "risks": risks, "gain": saves - risks})
-    order["less_solved"] = b["solved"] - a["solved"]
-    order = order.rename_axis("topic").reset_index().sort_values("gain", ascending=False, kind="stable")
+
+    def topic_means(draws: Floats) -> tuple[Floats, Floats]:
+        """Cost and share solved, by draw, handler and topic."""
+        n, cost, failed = (np.reshape(draws @ of, (len(draws), 2, len(topics))) for of in sums)
+        return cost / np.maximum(n, 1), 1 - np.clip(failed / np.maximum(n, 1), 0, 1)
+
+    def gains(cost: Floats, solved: Floats) -> tuple[Floats, Floats]:
+        return cost[:, 1] - cost[:, 0], value_eur * loss * (solved[:, 1] - solved[:, 0])
+
+    cost, solved = topic_means(np.ones((1, len(customers))))
+    saves, risks = (found[0, : len(enough)] for found in gains(cost, solved))
+    drawn = np.random.default_rng(seed).multinomial(
+        len(customers), np.full(len(customers), 1 / len(customers)), resamples
+    )
+    again = [found[:, : len(enough)] for found in gains(*topic_means(drawn.astype(np.float64)))]
+    gain, moved = saves - risks, again[0] - again[1]
+    ends = [(1 - level) / 2, (1 + level) / 2]
+    order = pd.DataFrame(
+        {"topic": enough, "weight": weight[: len(enough)], "saves": saves, "risks": risks, "gain": gain}
+    )
+    order["gain_lower"], order["gain_upper"] = np.quantile(moved, ends, axis=0)
+    turns = np.array([_turns(row, order["weight"].to_numpy()) for row in (gain, *moved)])
+    # an interval of shares may end at "never", which is infinite: no value between two draws exists there
+    low, high = np.quantile(turns[1:], ends, axis=0, method="inverted_cdf")
+    best, break_even = (Interval(*(float(v) for v in found)) for found in zip(turns[0], low, high, strict=True))
+
+    order = order.sort_values("gain", ascending=False, kind="stable")
+    at = order.index.to_numpy()
     order = order.reset_index(drop=True)
     reached = np.concatenate([[0.0], np.cumsum(order["weight"])])
-    reached[-1] = 1.0
-    shares = np.unique(np.concatenate([np.linspace(0, 1, steps + 1), reached]))
+    shares = np.unique(np.concatenate([np.linspace(0, reached[-1], steps + 1), reached]))
 
-    def along(column: str) -> Floats:
-        steps_of = np.concatenate([[0.0], np.cumsum(order["weight"] * order[column])])
-        return np.asarray(np.interp(shares, reached, steps_of), dtype=np.float64)
+    def along(by_topic: Floats) -> Floats:
+        """The mean over matters when the first so many of them begin with the machine."""
+        change = np.concatenate([[0.0], np.cumsum(weight[at] * (by_topic[0, 0] - by_topic[0, 1])[at])])
+        return np.asarray(weight @ by_topic[0, 1] + np.interp(shares, reached, change), dtype=np.float64)
 
-    cost = float((weight * b["cost_per_matter"]).sum()) - along("saves")
-    solved = float((weight * b["solved"]).sum()) - along("less_solved")
-    at_risk = value_eur * loss * (1 - solved)
-    total = cost + at_risk
-    best = float(reached[int((order["gain"] > 0).sum())])
-    gained = along("gain")
+    table = pd.DataFrame({"share": shares, "cost": along(cost), "solved": along(solved)})
+    table["at_risk"] = value_eur * loss * (1 - table["solved"])
+    table["total"] = table["cost"] + table["at_risk"]
+    today = float(count[machine].sum() / count.to_numpy().sum())
+    return Automation(table, order, best, break_even, today, machine, person, tuple(topics[len(enough) :]))
+
+
+def _turns(gain: Floats, weight: Floats) -> tuple[float, float]:
+    """The best share and the break-even share, if the topics that gain most go first."""
+    first = np.argsort(-gain, kind="stable")
+    reached = np.concatenate([[0.0], np.cumsum(weight[first])])
+    gained = np.concatenate([[0.0], np.cumsum((weight * gain)[first])])
+    top = int((gain > 0).sum())
     # the gain is concave: after the best share it can come back to 0 once
-    beyond = np.flatnonzero((shares > best) & (gained <= 0))
-    break_even = float("nan")
-    if best > 0 and len(beyond):
-        i = beyond[0]
-        break_even = float(np.interp(0.0, [-gained[i - 1], -gained[i]], [shares[i - 1], shares[i]]))
-    began = cells[cells["topic"].isin(common)].groupby("first")["matters"].sum()
-    today = float(began[machine] / (began[machine] + began[person]))
-    table = pd.DataFrame({"share": shares, "cost": cost, "solved": solved, "at_risk": at_risk, "total": total})
-    return Automation(table, order.drop(columns="less_solved"), best, break_even, today, machine, person)
+    beyond = np.flatnonzero(gained[top:] <= 0)
+    if top == 0 or not len(beyond):
+        return float(reached[top]), 0.0 if top == 0 else float("inf")
+    i = top + int(beyond[0])
+    return float(reached[top]), float(np.interp(0.0, [-gained[i - 1], -gained[i]], [reached[i - 1], reached[i]]))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -1476,8 +1716,8 @@ def plot_comparison(naive: Comparison, fair: Comparison | None = None) -> figure
     """Two handlers topic by topic, and what is left of their difference in each way of comparing.
 
     Args:
-        naive: made by `compare_handlers`; its overall difference is shown as the naive one.
-        fair: the comparison whose topics are shown and whose standardised difference counts; default: the same.
+        naive: made by `compare_handlers`; its overall difference is shown first.
+        fair: the comparison whose topics are shown, and both differences of which make the title; default: the same.
     """
     fair = naive if fair is None else fair
     table = fair.table.sort_values(f"share_{fair.b}")
@@ -1511,10 +1751,9 @@ def plot_comparison(naive: Comparison, fair: Comparison | None = None) -> figure
     right.axvline(0, color=figures.GREY, linewidth=1)
     right.set_yticks([-i for i in range(len(ways))], [name for name, _ in ways])
     right.set(xlabel=f"{fair.a} minus {fair.b}, points", ylim=(-len(ways) + 0.4, 0.7))
-    first, last = ways[0][1].estimate, ways[-1][1].estimate
     title = (
-        f"{fair.a.capitalize()} against {fair.b}: {100 * first:+.0f} points as it comes, "
-        f"{100 * last:+.0f} within the same kind of matter"
+        f"{fair.a.capitalize()} against {fair.b}, {fair.measure}: {100 * fair.naive.estimate:+.0f} points as it comes, "
+        f"{100 * fair.standardised.estimate:+.0f} within topic"
     )
     topics = "; ".join(
         f"{row[table.columns[0]]}: {_percent(row[f'share_{fair.a}'])} against {_percent(row[f'share_{fair.b}'])}"
@@ -1608,13 +1847,15 @@ def plot_automation(curve: Automation, *, at: float | None = None) -> figures.Fi
         left.plot(x, table[name], label=words, **{**figures.line(i), "marker": ""})
     right.plot(x, 100 * table["solved"], **{**figures.line(0), "marker": ""})
     if at is not None:
+        at = min(at, float(table["share"].max()))
         for ax, name, times in ((left, "cost", 1), (left, "at_risk", 1), (left, "total", 1), (right, "solved", 100)):
             height = times * float(np.interp(at, table["share"], table[name]))
             ax.plot([100 * at], [height], marker="o", markersize=9, color=figures.INK, zorder=5)
-    marks = [("best share", curve.best, figures.GREEN, "-"), ("today", curve.today, figures.GREY, ":")]
-    if np.isfinite(curve.break_even):
-        marks.append(("break-even", curve.break_even, figures.VERMILION, "--"))
+    marks = [("best share", curve.best.estimate, figures.GREEN, "-"), ("today", curve.today, figures.GREY, ":")]
+    if 0 < curve.break_even.estimate <= 1:
+        marks.append(("break-even", curve.break_even.estimate, figures.VERMILION, "--"))
     for ax in (left, right):
+        ax.axvspan(100 * curve.best.lower, 100 * curve.best.upper, color=figures.GREEN, alpha=0.12, linewidth=0)
         for word, share, colour, style in marks:
             ax.axvline(100 * share, color=colour, linestyle=style, linewidth=1.4, label=word if ax is right else None)
         ax.set(xlabel=f"matters that begin with the {curve.machine}, %", xlim=(0, 100))
@@ -1622,21 +1863,15 @@ def plot_automation(curve: Automation, *, at: float | None = None) -> figures.Fi
     right.set(ylabel="solved in the end, %", ylim=(min(80.0, 100 * float(table["solved"].min()) - 2), 101))
     figures.legend(left, loc="upper right", ncols=3)
     figures.legend(right, loc="lower left")
-    after = (
-        f"beyond {_percent(curve.break_even)} all gains are gone"
-        if np.isfinite(curve.break_even)
-        else "and it never loses all it gained"
-    )
-    title = (
-        f"Automate up to {_percent(curve.best)}; {after}"
-        if curve.best > 0
-        else "No matter is worth handing to the machine"
-    )
+    best = curve.best
+    title = f"Automate up to {_percent(best.estimate)}" if best.estimate > 0 else "Automate nothing"
+    title += f"; from {_percent(best.lower)} to {_percent(best.upper)} may be best"
     first, last = table.iloc[0], table.iloc[-1]
     return figures.finish(
         fig,
         title=title,
-        alt=f"{title}. From none to all automated, cost to serve goes from {first['cost']:.2f} to {last['cost']:.2f} "
+        alt=f"{title}. With 95 % intervals: {curve}. From none to {_percent(last['share'])} with the {curve.machine}, "
+        f"cost to serve goes from {first['cost']:.2f} to {last['cost']:.2f} "
         f"EUR a matter, value at risk from {first['at_risk']:.2f} to {last['at_risk']:.2f}, and the share solved from "
         f"{_percent(first['solved'])} to {_percent(last['solved'])}. Today {_percent(curve.today)} begin with the "
         f"{curve.machine}.",

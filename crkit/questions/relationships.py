@@ -35,21 +35,28 @@ def _joined(source: Source) -> pd.DataFrame:
 # ---- 3.2 who is served by a person
 
 
-def _by_person(source: Source) -> pd.DataFrame:
-    joined = _joined(source).assign(share=lambda table: (table["handled_by"] == "human").astype(float))
+def _begun(source: Source, *, everything: bool = False) -> pd.DataFrame:
+    joined = _joined(source)
+    return joined if everything else joined[joined["initiated_by"].astype(str) == "customer"]
+
+
+def _by_person(source: Source, *, everything: bool = False) -> pd.DataFrame:
+    joined = _begun(source, everything=everything).assign(
+        share=lambda table: (table["handled_by"] == "human").astype(float)
+    )
     shares = joined.groupby(joined["account"].astype(str))["share"].mean()
     return shares.reset_index()
 
 
 def _of_all(source: Source) -> pd.DataFrame:
-    joined = _joined(source)
+    joined = _begun(source)
     persons = joined[joined["handled_by"] == "human"]
     shares = persons.groupby(persons["account"].astype(str)).size() / len(joined)
     return shares.rename("share").reset_index()
 
 
 def _mean_of_customers(source: Source) -> pd.DataFrame:
-    joined = _joined(source).assign(share=lambda table: table["handled_by"] == "human")
+    joined = _begun(source).assign(share=lambda table: table["handled_by"] == "human")
     each = joined.groupby(["customer_id", joined["account"].astype(str)])["share"].mean().reset_index()
     return each.groupby("account")["share"].mean().reset_index()
 
@@ -241,7 +248,10 @@ QUESTIONS = (
     Question(
         name="3.1",
         title="How much the bot does",
-        ask="What share of all contacts in the log is handled by the bot? Give a share between 0 and 1.",
+        ask=(
+            "What share of all contacts in the log, those that the company began too, is handled by the bot? Give a "
+            "share between 0 and 1."
+        ),
         kind="number",
         share=True,
         relative=0,
@@ -280,26 +290,32 @@ QUESTIONS = (
         name="3.2",
         title="Who is served by a person",
         ask=(
-            "For private and for business customers: what share of their contacts is handled by a person (human)? Give "
-            "a table with the columns account and share."
+            "For private and for business customers: what share of the contacts that they began is handled by a person "
+            "(human)? Give a table with the columns account and share."
         ),
         kind="table",
         share=True,
         keys=("account",),
         relative=0,
         absolute=0.001,
-        needs=("contacts", "customers.account"),
+        needs=("contacts.initiated_by", "customers.account"),
         solve=_by_person,
         means="Compare it with what each of them expects, not with the other.",
         hints=(
+            "Keep the contacts whose initiated_by is customer.",
             "The table customers says what account each customer has: merge it with the contacts on customer_id.",
             "Add a column that is True where handled_by is human, group by account, and take its mean.",
         ),
         misconceptions=(
             Misconception(
+                "what the company began",
+                functools.partial(_by_person, everything=True),
+                "This counts the calls of the company too, such as account reviews. Keep what customers began.",
+            ),
+            Misconception(
                 "share of all contacts",
                 _of_all,
-                "These are shares of all contacts together. Divide by the contacts of the same kind of account.",
+                "These are shares of the contacts of both. Divide by the contacts of the same kind of account.",
             ),
             Misconception(
                 "mean over customers",
