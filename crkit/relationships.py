@@ -1486,7 +1486,7 @@ def automation_curve(
     person: str = "human",
     least: int = LEAST,
     steps: int = 100,
-    resamples: int = 400,
+    resamples: int = 200,
     level: float = 0.95,
     seed: int = 0,
 ) -> Automation:
@@ -1796,12 +1796,13 @@ def plot_whale(whale: Whale, *, currency: str = "EUR") -> figures.Figure:
     )
 
 
-def plot_portfolio(options: pd.DataFrame, explanation: Explanation) -> figures.Figure:
+def plot_portfolio(options: pd.DataFrame, explanation: Explanation, *, given: str = "") -> figures.Figure:
     """What each type would earn in each segment, with the chosen one ringed.
 
     Args:
         options: those that the plan was chosen from.
         explanation: made by `explain_portfolio`.
+        given: what the plan was made for, to stand before the finding in the title.
     """
     table, margin = _checked_options(options, "effect")
     segments = list(explanation.plan.table["segment"])[:12]
@@ -1828,7 +1829,8 @@ def plot_portfolio(options: pd.DataFrame, explanation: Explanation) -> figures.F
     ax.legend(frameon=False, fontsize=9, labelcolor=figures.INK, loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
     held = {"hours": "people's hours", "budget_eur": "the budget"}
     bound = _listed([held[name] for name in explanation.binding]) if explanation.binding else "nothing"
-    title = f"The best plan earns {explanation.plan.margin_eur:,.0f} EUR a year, limited by {bound}"
+    begins = f"{given}: the" if given else "The"
+    title = f"{begins} best plan earns {explanation.plan.margin_eur:,.0f} EUR a year, limited by {bound}"
     chosen = "; ".join(f"{s}: {_SHORT[explanation.plan.types[s]].lower()}" for s in segments)
     return figures.finish(fig, title=title, alt=f"{title}. Chosen: {chosen}.")
 

@@ -216,18 +216,16 @@ def run(path, out, report=None, **values):
 
 
 @every_notebook
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_it_runs_in_each_scenario_with_another_seed(path, tmp_path, scenario):
-    run(path, tmp_path, scenario=scenario, seed=1 + SCENARIOS.index(scenario))
-
-
 @pytest.mark.parametrize(
-    ("path", "seed"),
-    [(path, seed) for path in STORED for seed in ((5, 6) if path.stem == "02_segments" else (5,))],
-    ids=lambda value: getattr(value, "stem", value),
+    ("scenario", "n_customers"), [("over_automated", 2000), ("ignored_feedback", 600), ("impersonal", 200)]
 )
-def test_it_runs_with_200_customers(path, tmp_path, seed):
-    """Also, of the lesson with models, a second company in which one once failed to converge."""
+def test_it_runs_in_each_scenario_with_other_seeds_and_sizes(path, tmp_path, scenario, n_customers):
+    run(path, tmp_path, scenario=scenario, n_customers=n_customers, seed=1 + SCENARIOS.index(scenario))
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+@pytest.mark.parametrize("path", [path for path in STORED if path.stem == "02_segments"], ids=lambda path: path.stem)
+def test_it_runs_with_200_customers_whose_models_hardly_converge(path, tmp_path, seed):
     run(path, tmp_path, n_customers=200, seed=seed)
 
 
