@@ -14,6 +14,8 @@ from PIL import Image
 
 from crkit import canvas, canvas_draft, canvas_export, figures, typeset
 
+pytestmark = pytest.mark.xdist_group("canvas files")  # LibreOffice makes them once, in one worker
+
 LONG = "a note that somebody wrote late at night and that nobody may cut, with its last word being " + "ornithology"
 EVIL = '=HYPERLINK("http://evil.example","x")'
 SIGNS = "Größe <b>&amp; $x_1$ 100% \\alpha"
