@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from crkit import bmml
+from crkit import bmml, relationship_types
 
 BLOCKS = {
     "customer_segments": "Customer segments",
@@ -36,14 +36,7 @@ BLOCKS = {
     "key_partnerships": "Key partnerships",
     "cost_structure": "Cost structure",
 }
-TYPES = {
-    "personal_assistance": "personal assistance",
-    "dedicated_personal_assistance": "dedicated personal assistance",
-    "self_service": "self-service",
-    "automated_services": "automated services",
-    "communities": "communities",
-    "co_creation": "co-creation",
-}
+TYPES = {kind.id: kind.name.lower() for kind in relationship_types.types().values()}
 LONGEST_NAME = 300
 LONGEST_DESCRIPTION = 2000
 MOST_ENTRIES = 30

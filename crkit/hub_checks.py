@@ -16,21 +16,20 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from crkit import figures
+from crkit import figures, relationship_types
+from crkit.company import HANDLERS
 from crkit.grouping import segment_of
 from crkit.hub_register import FIELDS, FREQUENCIES, METRIC_FIELDS, Record, label, linked
 from crkit.intervals import Share, share
 
 FEW_CONTACTS = 30
 JUDGED = ("active", "paused")  # only these say that something exists
-HANDLED_BY = ("self", "bot", "human", "community")
+HANDLED_BY = tuple(handler for handler in HANDLERS if handler != "owner")  # in the log an owner is a person too
 # which handler in the log stands for which type; co-creation leaves no trace there
-HANDLER_OF: Mapping[str, str] = {
-    "self_service": "self",
-    "automated_services": "bot",
-    "personal_assistance": "human",
-    "dedicated_personal_assistance": "human",
-    "communities": "community",
+HANDLER_OF = {
+    kind.id: "human" if kind.handled_by == "owner" else kind.handled_by
+    for kind in relationship_types.types().values()
+    if kind.handled_by
 }
 HANDLER_NAMES = {"self": "self-service", "bot": "the bot", "human": "people", "community": "the community"}
 OPENING_STAGES = ("acquisition", "onboarding")

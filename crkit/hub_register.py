@@ -20,21 +20,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from crkit import figures, hub_file
+from crkit import figures, hub_file, relationship_types
 
 SECTION = "register"
 FORMAT = 1
 MOST_RECORDS = 1000
 LONGEST_TEXT = 8000
 
-TYPES = (
-    "personal_assistance",
-    "dedicated_personal_assistance",
-    "self_service",
-    "automated_services",
-    "communities",
-    "co_creation",
-)
+TYPES = tuple(relationship_types.types())
 PURPOSES = ("acquire", "retain", "grow")
 STAGES = ("acquisition", "onboarding", "growth", "retention", "advocacy")
 STATUSES = ("draft", "planned", "active", "paused", "retired")
