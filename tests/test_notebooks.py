@@ -284,6 +284,7 @@ def test_it_runs_on_a_users_file_as_a_report(path, tmp_path):
     page = done.page.read_text(encoding="utf-8")
     assert str(tmp_path) not in page
     assert "This run" not in page
+    assert "Kittiwake" not in page
 
 
 @pytest.mark.parametrize(
