@@ -167,7 +167,7 @@ class Explorer:
         return bundle, {"image/png": {"alt": alt}}
 
     def prove(self) -> None:
-        """Draw once at each end of every control, the others as they are, then return to the start.
+        """Draw once at each end of every control, the others as at the start, then return to the start.
 
         `explore` does this by itself where the environment variable ``CRKIT_HEADLESS`` is 1, so that a headless run
         fails where a reader would have met an error.
@@ -178,12 +178,15 @@ class Explorer:
         start = self._values()
         for name, control in self.controls.items():
             for value in _ends(control):
+                if value == start[name]:
+                    continue
                 try:
-                    self.set(**{name: value})
+                    self.set(**{**start, name: value})
                 except Exception as error:
                     error.add_note(f"The explorer raised this at {name} = {value!r}.")
                     raise
-            self.set(**{name: start[name]})
+        self._ahead = start, self._first
+        self.set(**start)
 
 
 def explore(draw: Callable[..., Any], /, **controls: Any) -> Explorer:

@@ -619,7 +619,9 @@ def cluster(table: Any, k: int, *, columns: Sequence[str] = RFM, scale: str = "l
     """
     table = _pandas(table)
     features = scale_features(table, columns, scale)
-    fitted = _k_means(features, k, seed, starts=10)
+    k = _checked_k(k, features)
+    with _one_thread():
+        fitted = _k_means(features, k, seed)
     frame = pd.DataFrame({column: _values(table, column) for column in columns}, index=table.index)
     order = frame.groupby(fitted.labels_)[columns[-1]].mean().sort_values(ascending=False, kind="stable").index
     rank = np.empty(k, dtype=np.int64)
@@ -629,15 +631,24 @@ def cluster(table: Any, k: int, *, columns: Sequence[str] = RFM, scale: str = "l
     return Clustering(labels, groups.mean(), groups.size().rename("customers"), float(fitted.inertia_), scale)
 
 
-def _k_means(features: npt.NDArray[np.float64], k: int, seed: int, starts: int) -> Any:
-    from sklearn.cluster import KMeans
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
-
+def _checked_k(k: int, features: npt.NDArray[np.float64]) -> int:
     different = len(np.unique(features, axis=0))
     if isinstance(k, bool) or int(k) != k or not 1 <= k <= different:
         raise DataError(f"k must be a whole number from 1 to {different}, the number of different customers, not {k!r}")
-    with threadpool_limits(1):  # several threads are slower on so few rows
-        return KMeans(int(k), n_init=starts, random_state=seed).fit(features)
+    return int(k)
+
+
+def _one_thread() -> Any:
+    """Several threads are slower on so few rows."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # comes with scikit-learn, without types
+
+    return threadpool_limits(1)
+
+
+def _k_means(features: npt.NDArray[np.float64], k: int, seed: int) -> Any:
+    from sklearn.cluster import KMeans
+
+    return KMeans(k, n_init=10, random_state=seed).fit(features)
 
 
 def _nearest(features: npt.NDArray[np.float64], fitted: Any) -> npt.NDArray[np.intp]:
@@ -690,19 +701,19 @@ def choose_k(
         features = features[rng.choice(len(features), most, replace=False)]
     if min(ks) < 2:
         raise ValueError("ks must be at least 2: one group has no silhouette")
-    samples = [rng.integers(0, len(features), len(features)) for _ in range(resamples)]
+    if max(ks) >= len(features):
+        raise DataError(f"k = {max(ks)} leaves no two customers together: there are only {len(features)} customers")
+    _checked_k(max(ks), features)
+    samples = [features[rng.integers(0, len(features), len(features))] for _ in range(resamples)]
+    different = [len(np.unique(sample, axis=0)) for sample in samples]
     rows = []
     for k in ks:
-        if k >= len(features):
-            raise DataError(f"k = {k} leaves no two customers together: there are only {len(features)} customers")
-        fitted = _k_means(features, k, seed, starts=10)
+        with _one_thread():
+            fitted = _k_means(features, k, seed)
+            refitted = [_k_means(each, k, seed) for each, n in zip(samples, different, strict=True) if n >= k]
         width = silhouette_samples(features, fitted.labels_)
         margin = 1.96 * width.std(ddof=1) / np.sqrt(len(width))
-        agreed = [
-            adjusted_rand_score(fitted.labels_, _nearest(features, _k_means(features[rows_], k, seed, starts=10)))
-            for rows_ in samples
-            if len(np.unique(features[rows_], axis=0)) >= k
-        ]
+        agreed = [adjusted_rand_score(fitted.labels_, _nearest(features, each)) for each in refitted]
         low, high = np.quantile(agreed, [0.1, 0.9])
         mean = float(width.mean())
         rows.append((k, fitted.inertia_, mean, mean - margin, mean + margin, float(np.mean(agreed)), low, high))

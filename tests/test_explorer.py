@@ -196,6 +196,7 @@ def test_a_headless_run_draws_at_both_ends_of_every_control(monkeypatch):
 
     monkeypatch.setenv("CRKIT_HEADLESS", "1")
     made = explore(watched, rate=(0.0, 0.4, 0.1), months=(6, 36, 6), bars=True, who=["home", "café", "office"])
+    assert len(seen) == len(set(seen)), "something was drawn twice"
     assert {rate for rate, *_ in seen} == {0.0, 0.1, 0.4}
     assert {months for _, months, *_ in seen} == {6, 12, 36}
     assert {bars for *_, bars, _ in seen} == {True, False}

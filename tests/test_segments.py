@@ -367,17 +367,18 @@ def test_holdout_intervals_widen_in_small_groups_and_are_missing_without_spread(
 
 
 def test_resamples_are_cut_with_as_many_starts_as_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sklearn import cluster
+
     used = []
-    k_means = segments._k_means
 
-    def watched(features: np.ndarray, k: int, seed: int, starts: int) -> Any:
-        used.append(starts)
-        return k_means(features, k, seed, starts)
+    class Watched(cluster.KMeans):
+        def fit(self, *arguments: Any) -> Any:
+            used.append(self.n_init)
+            return super().fit(*arguments)
 
-    monkeypatch.setattr(segments, "_k_means", watched)
+    monkeypatch.setattr(cluster, "KMeans", Watched)
     segments.choose_k(blobs(), (2,), resamples=2)
-    assert len(used) == 3
-    assert len(set(used)) == 1
+    assert used == [10, 10, 10]
 
 
 def test_holdout_needs_time_to_hold_out(cdnow: pd.DataFrame) -> None:
