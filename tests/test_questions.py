@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
 import math
 import re
@@ -44,13 +45,23 @@ def named(name):
     return next(question for question in all_questions() if question.name == name)
 
 
+def solved_once(question):
+    """The same question, which computes each of its values once for a source: it is judged many times here."""
+
+    def once(solve):
+        return functools.cache(solve) if question.kind != "function" else solve
+
+    known = tuple(dataclasses.replace(each, solve=once(each.solve)) for each in question.misconceptions)
+    return dataclasses.replace(question, solve=once(question.solve), misconceptions=known)
+
+
 EACH = [pytest.param(question, id=question.name) for question in all_questions()]
 
 
 @pytest.mark.parametrize("source_name", SOURCES)
 @pytest.mark.parametrize("question", EACH)
 def test_right_alternative_and_wrong_answers(question, source_name):
-    source = opened(source_name)
+    source, question = opened(source_name), solved_once(question)
     if source_name == "cdnow" and judge(question, ..., source).status == "not applicable":
         return
     first = judge(question, question.solve(source), source)
