@@ -6,11 +6,10 @@ import dataclasses
 import itertools
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
+from engines import ENGINES, to_engine, to_pandas
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,18 +42,6 @@ LOG = pd.DataFrame(
         "handle_minutes": [0.0, 10.0, 0.0, 5.0, 0.0, 0.0, 20.0],
     }
 )  # fmt: skip
-ENGINES = ["pandas", "polars", "polars lazy", "pyarrow", "duckdb"]
-
-
-def to_engine(frame: pd.DataFrame, engine: str) -> Any:
-    if engine == "pandas":
-        return frame
-    table = pl.from_pandas(frame)
-    if engine == "polars":
-        return table
-    if engine == "polars lazy":
-        return table.lazy()
-    return table.to_arrow() if engine == "pyarrow" else duckdb.from_arrow(table.to_arrow())
 
 
 @pytest.fixture(scope="module")
@@ -208,11 +195,7 @@ def test_outcomes_in_every_engine(engine: str) -> None:
     native = to_engine(LOG, engine)
     got = relationships.contact_outcomes(native)
     assert type(got) is type(native)
-    if isinstance(got, pl.LazyFrame):
-        got = got.collect()
-    frame = got.df() if isinstance(got, duckdb.DuckDBPyRelation) else got
-    frame = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
-    frame = frame.sort_values("started_at").set_index("issue_id").groupby(level=0).first()
+    frame = to_pandas(got).sort_values("started_at").set_index("issue_id").groupby(level=0).first()
     assert frame["came_back"].to_dict() == {10: True, 20: False, 30: False, 40: False}
     assert frame["contained"].to_dict() == {10: True, 20: True, 30: False, 40: True}
     assert frame["verified"].to_dict() == {10: False, 20: True, 30: False, 40: True}

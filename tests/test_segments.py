@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from engines import ENGINES, to_engine, to_pandas
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -28,29 +29,6 @@ ORDERS = pd.DataFrame(
         "amount_eur": [10.0, 5.0, 20.0, 40.0, 8.0, 1.0, 0.0],
     }
 )  # fmt: skip
-
-ENGINES = ["pandas", "polars", "polars lazy", "pyarrow", "duckdb"]
-
-
-def to_engine(frame: pd.DataFrame, engine: str) -> Any:
-    if engine == "pandas":
-        return frame
-    table = pl.from_pandas(frame)
-    if engine == "polars":
-        return table
-    if engine == "polars lazy":
-        return table.lazy()
-    if engine == "pyarrow":
-        return table.to_arrow()
-    return duckdb.from_arrow(table.to_arrow())
-
-
-def to_pandas(result: Any) -> pd.DataFrame:
-    if isinstance(result, pl.LazyFrame):
-        result = result.collect()
-    if isinstance(result, duckdb.DuckDBPyRelation):
-        return result.df()
-    return result if isinstance(result, pd.DataFrame) else result.to_pandas()
 
 
 @pytest.mark.parametrize("engine", ENGINES)
