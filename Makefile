@@ -3,7 +3,8 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
   command -v $$p >/dev/null 2>&1 || continue; any=$${any:-$$p}; \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { any=$$p; break; }; done; echo $$any)
-WORKERS ?= 2
+# tests at a time; more than processors, since many wait for a kernel or a browser
+WORKERS ?= 3
 JOBS ?= 0
 
 PY := .venv/bin/python

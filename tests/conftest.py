@@ -1,7 +1,11 @@
 """What all tests share: small notebooks, and browser tests that run after one another in one worker."""
 
+import json
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -98,6 +102,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_kernels() -> Iterator[None]:
+    """Kernels are forks of one process that has imported the heavy libraries; see ``quick_kernels``."""
+    program = str(Path(__file__).parent / "quick_kernels.py")
+    with tempfile.TemporaryDirectory(prefix="crkit-kernels-") as folder, pytest.MonkeyPatch.context() as patch:
+        address = Path(folder) / "socket"
+        argv = [sys.executable, "-S", "-E", program, "kernel", str(address), "-f", "{connection_file}"]
+        spec = Path(folder) / "kernels" / "python3" / "kernel.json"
+        spec.parent.mkdir(parents=True)
+        spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python"}))
+        with subprocess.Popen([sys.executable, program, "serve", str(address)]) as server:
+            patch.setenv("JUPYTER_PATH", folder)
+            try:
+                yield
+            finally:
+                server.kill()
+
+
 @pytest.fixture
 def make_notebook(tmp_path: Path) -> Callable[..., Path]:
     """Write a small lesson: the given code cells (text, or text and tags) after the title and the parameters."""
@@ -122,8 +144,10 @@ def make_notebook(tmp_path: Path) -> Callable[..., Path]:
 def as_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every Python started from here on has no network, and no package that only the tests need.
 
-    Calls to the network are refused and written down in the file that is returned.
+    Kernels are started one by one, as a reader's are. Calls to the network are refused and written down in the file
+    that is returned.
     """
+    monkeypatch.delenv("JUPYTER_PATH")
     (tmp_path / "guard").mkdir()
     (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "guard"))
