@@ -26,10 +26,10 @@ lab: setup-reader  ## set up, and open the workbook in JupyterLab
 run: setup-reader  ## set up, and run every notebook into build/workbook/ (JOBS=4: four at a time)
 	@$(PY) -m crkit run --all --out build/workbook --jobs $(JOBS)
 
-test: lint  ## set up, and run every check and test
+test: setup  ## set up, and run every check and test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-lint: setup  ## check style and types (part of make test)
+lint: setup  ## check style and types alone
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy

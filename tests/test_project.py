@@ -40,6 +40,14 @@ TOPICS = (
 )
 
 
+@pytest.mark.parametrize("command", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join)
+def test_style_and_types(command):
+    """As ``make lint``; in the tests, so that they run beside others."""
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"-m {' '.join(command)}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 
