@@ -102,6 +102,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("browser"))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Side by side, the tests of a group must stay together; some versions of pytest and xdist ignore the groups."""
+    if session.config.getoption("loadgroup", default=False):
+        apart = [
+            item.nodeid for item in session.items if item.get_closest_marker("xdist_group") and "@" not in item.nodeid
+        ]
+        if apart:
+            raise pytest.UsageError(f"this pytest and pytest-xdist group no tests: {apart[0]}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _quick_kernels() -> Iterator[None]:
     """Kernels are forks of one process that has imported the heavy libraries; see ``quick_kernels``."""
