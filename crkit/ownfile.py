@@ -16,6 +16,9 @@ What is done with what exports contain:
   ``18,41 €``), else all are compared as text. So is a row whose id is ``Total``, ``Summe`` or the like: exports end in
   such rows. Another row that is set aside is noted as a total if it begins so, or has the sum of the other amounts.
   Amounts of zero are kept and noted, and so is one row with half of all money. How much money is set aside is noted.
+- **Values of a list** must be ours, except where the kit only tells them apart: topics, channels and whom a
+  contact was passed on to are the reader's own words. A log in which somebody unknown handled or began a contact is
+  refused: without that row it would say that nobody came back.
 - **Amounts** are totals of a row. Prices of one piece, beside quantities that are not all 1, are read and noted.
 - If more than half of the rows would be set aside, the file is refused: then the mapping is wrong, or the export.
 
@@ -86,7 +89,15 @@ SIGNATURES = {
     b"{": ("JSON", "export it as CSV"),
     b"[{": ("JSON", "export it as CSV"),
 }
+OWN_WORDS = {"contacts": {"topic", "channel", "escalated_to"}}
 LOOKS_LIKE = {
+    "issue_id": "issue issuenumber ticket ticketid ticketnumber case caseid casenumber matter thread threadid "
+    "conversation conversationid vorgang vorgangsnummer ticketnummer",
+    "started_at": "started start opened openedat createdat created date datetime timestamp beginn begonnen datum",
+    "topic": "subject category reason contactreason tag issuetype thema betreff kategorie",
+    "handled_by": "handler handledby handledas agenttype assignee bearbeiter bearbeitetvon",
+    "resolved": "solved issolved isresolved closed fixed gelöst geloest erledigt",
+    "handle_minutes": "minutes handletime handlingtime handlingminutes handletimeminutes minuten bearbeitungszeit",
     "customer_id": "customer customernumber customerno custid client clientid user userid member memberid account "
     "accountid buyer buyerid email customeremail kunde kundennr kundennummer kundenid klant klantnummer",
     "ordered_at": "date orderdate invoicedate purchasedate createdat created transactiondate paidat timestamp datetime "
@@ -149,7 +160,8 @@ def read(
     now = pd.Timestamp.now() if today is None else pd.Timestamp(today)
     wanted = _wanted(path, table, fields, mapping)
     layout, notes = _find_layout(path, wanted)
-    by_name = {field.name: field for field in fields}
+    free = OWN_WORDS.get(table, set())
+    by_name = {field.name: field._replace(enum=()) if field.name in free else field for field in fields}
     places = [layout.header.index(theirs) for theirs, _ in wanted.values()]
     currency_place = _currency_column(layout.header, places)
     cells, lines, ragged, blank = _pick(layout, [*places, *currency_place])
@@ -395,10 +407,12 @@ def _no_such_column(layout: _Layout, ours: str, theirs: str, wanted: Mapping[str
     taken = {name for name, _ in wanted.values()}
     mapping = {name: f"{mapped}, {hint}" if hint else mapped for name, (mapped, hint) in wanted.items()}
     pieces = next(filter(None, (_pieces(layout, name) for name in known)), None)
-    found, first = False, ""
+    found, first, others = False, "", []
     for name, (mapped, hint) in wanted.items():
         if mapped in known:
             continue
+        if name != ours:
+            others.append(f"{name} ({mapped!r})" if name != mapped else name)
         free = [other for other in known if other not in taken]
         priced = pieces if name.startswith("amount") else None
         guess = _guess(name, mapped, [other for other in free if not (priced and PRICE.fullmatch(_plain(other)))])
@@ -409,13 +423,14 @@ def _no_such_column(layout: _Layout, ours: str, theirs: str, wanted: Mapping[str
             mapping[name] = f"{guess}, {hint}" if hint else guess
             found = True
             taken.add(guess)
+    besides = f", and none for {', '.join(others)}" if others else ""
     columns = f"the columns on line {layout.header_line}" if layout.header_line > 1 else "its columns"
     return FileProblem(
         layout.path,
-        f"there is no such column for {ours}; {columns} are {listed}",
+        f"there is no such column for {ours}{besides}; {columns} are {listed}",
         column=theirs,
         rows=_first_rows(layout),
-        remedy=f"{first or 'perhaps '}map them so" if found else f"map {ours} to one of them",
+        remedy=f"{first or 'perhaps '}map them so" if found else f"map {'each' if others else ours} to one of them",
         columns=[{name: mapped for name, mapped in mapping.items() if name != mapped}] if found else (),
     )
 

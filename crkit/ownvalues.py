@@ -74,6 +74,7 @@ CODES = frozenset(
 SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₺": "TRY", "₽": "RUB", "₩": "KRW", "zł": "PLN", "Kč": "CZK"}
 SIGNS |= {"$": "USD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD", "R$": "BRL", "HK$": "HKD"}
 SIGNS |= {"Fr.": "CHF", "SFr.": "CHF", "Rs": "INR", "Rs.": "INR", "Ft": "HUF", "kr": "kr", "kr.": "kr"}
+WHOLE = frozenset({"handled_by", "initiated_by"})
 SHORT_DASHED = "--"
 RETURN = "is negative: a return or refund"
 SUM = re.compile(r"((grand|sub)[ -]?)?totals?|sum|(gesamt|zwischen)?summe|gesamt", re.IGNORECASE)
@@ -256,8 +257,26 @@ def _text(column: Column, _: pd.Timestamp) -> Values:
         allowed = ", ".join(column.field.enum)
         other = column.reason(f"is none of {allowed}", f"rename the values to {allowed}")
         reasons = [None if text in column.field.enum else other for text in texts]
+        if column.field.name in WHOLE:
+            _refuse_unknown(column, texts)
     values = np.array([None if text.casefold() in MISSING else text for text in texts], dtype=object)
     return Values(values, reasons)
+
+
+def _refuse_unknown(column: Column, texts: Sequence[str]) -> None:
+    """Refuse a column that holds other words than ours; empty cells set a row aside."""
+    unknown = [text not in column.field.enum and text.casefold() not in MISSING for text in texts]
+    if any(unknown):
+        words = [repr(word) for word, other in zip(column.texts, unknown, strict=True) if other]
+        more = f" and {len(words) - 5} more" if len(words) > 5 else ""
+        allowed = ", ".join(column.field.enum)
+        say = "; a person is human, whoever it is" if "human" in column.field.enum else ""
+        raise column.problem(
+            f"it holds {', '.join(words[:5])}{more}, and can only say {allowed}; "
+            "without these contacts it would seem that nobody came back",
+            column.rows(unknown),
+            f"rename the values to {allowed}{say}",
+        )
 
 
 def _boolean(column: Column, _: pd.Timestamp) -> Values:

@@ -261,7 +261,8 @@ def test_a_suggestion_keeps_what_was_mapped_right_and_how_it_is_read(refuse):
 def test_where_nothing_is_alike_no_mapping_is_suggested(refuse):
     problem = refuse("a;b;c\n1;2;3\n")
     assert problem.columns == ()
-    assert problem.remedy == "map customer_id to one of them"
+    assert "none for ordered_at, amount_eur; its columns" in problem.said
+    assert problem.remedy == "map each to one of them"
 
 
 def test_a_name_of_ours_that_does_not_exist(refuse):
@@ -357,6 +358,62 @@ def test_true_and_false(read):
     assert result.frame["resolved"].tolist() == [True, False, True, False]
     assert result.frame["issue_id"].isna().all()
     assert aside(result) == [(6, "resolved is neither true nor false")]
+
+
+LOG = "customer_id,issue_id,started_at,topic,handled_by,resolved,handle_minutes,escalated_to,channel,initiated_by\n"
+
+
+def log(*handlers, topic="returns", passed_on="", began="customer"):
+    rows = [
+        f"C{i},T{i},2024-01-05 10:0{i},{topic},{who},yes,3,{passed_on},whatsapp,{began}\n"
+        for i, who in enumerate(handlers)
+    ]
+    return LOG + "".join(rows)
+
+
+def test_topics_channels_and_whom_a_contact_went_to_are_words_of_their_own(read):
+    columns = {"channel": "channel", "escalated_to": "escalated_to", "initiated_by": "initiated_by"}
+    result = read(log("bot", "human", passed_on="second line"), columns=columns, table="contacts")
+    assert len(result.set_aside) == 0
+    assert result.frame["topic"].tolist() == ["returns", "returns"]
+    assert set(result.frame["channel"]) == {"whatsapp"}
+    assert set(result.frame["escalated_to"]) == {"second line"}
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "words"),
+    [
+        (log("bot", "agent", "bot", "bot"), "handled_by", "'agent'"),
+        (log("bot", began="caller"), "initiated_by", "'caller'"),
+    ],
+)
+def test_a_contact_of_nobody_we_know_is_refused_and_not_dropped(refuse, content, column, words):
+    """A log without these rows would say that nobody came back."""
+    problem = refuse(content, columns={"initiated_by": "initiated_by"}, name="log.csv", table="contacts")
+    assert problem.column == column
+    assert words in problem.said
+    assert "rename the values" in problem.remedy
+    if column == "handled_by":
+        assert problem.rows == ((3, "agent"),)
+        assert "a person is human" in problem.remedy
+
+
+def test_a_contact_without_a_handler_is_set_aside(read):
+    result = read(log("bot", "", "human"), columns={}, table="contacts")
+    assert aside(result) == [(3, "handled_by is empty")]
+
+
+def test_all_columns_that_are_not_there_are_named_at_once(refuse):
+    header = "Customer,Ticket,Opened,Subject,Handler,Solved,Minutes\n"
+    rows = "1,2,2024-01-05,returns,bot,yes,0\n"
+    problem = refuse(
+        header + rows, columns={"customer_id": "Customer", "topic": "Thema"}, name="log.csv", table="contacts"
+    )
+    assert "no such column for issue_id, and none for started_at, topic ('Thema'), handled_by, resolved" in problem.said
+    assert problem.columns[0] == {
+        **{"customer_id": "Customer", "issue_id": "Ticket", "started_at": "Opened", "topic": "Subject"},
+        **{"handled_by": "Handler", "resolved": "Solved", "handle_minutes": "Minutes"},
+    }
 
 
 # Ids --------------------------------------------------------------------------------------------------------------
