@@ -261,7 +261,7 @@ def test_a_suggestion_keeps_what_was_mapped_right_and_how_it_is_read(refuse):
 def test_where_nothing_is_alike_no_mapping_is_suggested(refuse):
     problem = refuse("a;b;c\n1;2;3\n")
     assert problem.columns == ()
-    assert "none for ordered_at, amount_eur; its columns" in problem.said
+    assert "and none for ordered_at ('InvoiceDate'), amount_eur ('Total')" in problem.said
     assert problem.remedy == "map each to one of them"
 
 
