@@ -117,6 +117,10 @@ def _open(contacts: Any, *needed: str) -> nw.LazyFrame[Any]:
     return frame.with_columns(nw.col(*texts).cast(nw.String)) if texts else frame
 
 
+def _says_passed_on(contacts: Any) -> bool:
+    return "escalated_to" in nw.from_native(contacts).lazy().collect_schema()
+
+
 def _by_company() -> nw.Expr:
     """Contacts that the company began."""
     return (nw.col("initiated_by") == "company").fill_null(False)
@@ -402,7 +406,8 @@ def containment(
 
     Returns:
         One row a group: its columns, ``contacts``, the shares ``contained``, ``recorded`` and ``verified`` (see
-        `contact_outcomes`), each with ``_lower`` and ``_upper`` (Wilson 1927), and ``small``.
+        `contact_outcomes`), each with ``_lower`` and ``_upper`` (Wilson 1927), and ``small``. Without ``escalated_to``
+        the log does not say who was passed on: ``contained`` is NaN, and the others count nobody as passed on.
     """
     table = nw.from_native(_outcomes(contacts, window_days).lazy())
     measures = ("contained", "recorded", "verified")
@@ -415,6 +420,8 @@ def containment(
     for name in measures:
         found = _share(found, f"_{name}", "contacts", name, level)
     found["small"] = found["contacts"] < least
+    if not _says_passed_on(contacts):
+        found[["contained", "contained_lower", "contained_upper"]] = np.nan
     return found.drop(columns=[f"_{name}" for name in measures])
 
 
@@ -482,12 +489,14 @@ def compare_handlers(
         The comparison.
 
     Raises:
-        ValueError: if they have no topic in common.
+        ValueError: if they have no topic in common, or ``contained`` is asked of a log without ``escalated_to``.
 
     Source: Newcombe (1998) and Zou and Donner (2008) for the intervals.
     """
     if measure not in ("contained", "recorded", "verified"):
         raise ValueError(f"measure must be contained, recorded or verified, not {measure!r}")
+    if measure == "contained" and not _says_passed_on(contacts):
+        raise ValueError("the log has no escalated_to, so nobody knows what was contained: compare verified")
     cells = containment(contacts, by=("handled_by", within), window_days=window_days, level=level)
     outcomes = nw.from_native(_outcomes(contacts, window_days).lazy())
     weights = _pandas(outcomes.filter(nw.col("first")).group_by(within).agg(n=nw.len())).set_index(within)["n"]
@@ -572,7 +581,8 @@ def handoffs(
         level: of the intervals.
 
     Returns:
-        One row a kind of handoff, ``passed on`` (by the machine) or ``came back`` (the customer began again):
+        One row a kind of handoff, ``passed on`` (by the machine) or ``came back`` (the customer began again); without
+        ``escalated_to`` nobody can tell them apart, and there is one row for both:
 
         * ``kind``, ``handoffs``, ``small``
         * ``hours``: median hours between the two contacts; ``wait``: mean minutes of waiting for the person
@@ -591,9 +601,12 @@ def handoffs(
     after = steps.groupby("issue_id").shift(-1)
     machine = steps["handled_by"].isin(["self", "bot", "community"]) & (after["handled_by"] == "human")
     gap = (after["started_at"] - steps["started_at"]).dt.total_seconds() / 3600
-    passed = steps["escalated_to"].notna() if "escalated_to" in has else pd.Series(False, index=steps.index)
+    kinds = {"passed on or came back": pd.Series(True, index=steps.index)}
+    if "escalated_to" in has:
+        passed = steps["escalated_to"].notna()
+        kinds = {"passed on": passed, "came back": ~passed}
     rows: list[dict[str, Any]] = []
-    for kind, chosen in (("passed on", passed), ("came back", ~passed)):
+    for kind, chosen in kinds.items():
         rows_of = steps.index[machine & chosen & (gap <= 24 * window_days)]
         row: dict[str, Any] = {"kind": kind, "handoffs": len(rows_of), "small": len(rows_of) < least}
         row["hours"] = gap[rows_of].median() if len(rows_of) else np.nan
@@ -1470,7 +1483,12 @@ class Automation(NamedTuple):
             shares = [_percent(share) if share <= 1 else "never" for share in found]
             return f"{shares[0]} ({shares[1]} to {shares[2]})"
 
-        sure = f"best share {said(self.best)}, all gains gone at {said(self.break_even)}"
+        last, sooner = "the gains do not run out", self.break_even.lower
+        if self.break_even.estimate <= 1:
+            last = f"all gains gone at {said(self.break_even)}"
+        elif sooner <= 1:
+            last += f", though by chance they may at {_percent(sooner)}" if sooner > 0 else ", if there are any"
+        sure = f"best share {said(self.best)}, {last}"
         if not self.too_few:
             return sure
         return f"{sure}; too few matters to tell, and so left with the {self.person}: {_listed(self.too_few)}"
@@ -1692,19 +1710,24 @@ def plot_containment(table: pd.DataFrame) -> figures.Figure:
         )
     ):
         share = table[name].to_numpy()
+        if np.isnan(share).all():
+            continue
         spread = np.abs(np.stack([share - table[f"{name}_lower"], table[f"{name}_upper"] - share]))
         style = {**figures.line(i), "linestyle": "none", "markersize": 8}
         ax.errorbar(at + 0.18 * (i - 1), 100 * share, yerr=100 * spread, capsize=3, label=words, **style)
+    first, words = (
+        ("contained", "contained") if table["contained"].notna().any() else ("recorded", "closed as resolved")
+    )
     for name, *shares in table[[by, "contained", "recorded", "verified"]].to_numpy().tolist():
-        said.append(f"{name}: {', '.join(_percent(share) for share in shares)}")
+        said.append(f"{name}: {', '.join('not known' if np.isnan(share) else _percent(share) for share in shares)}")
     mark = [f"{name}\n{n:,} contacts{', small' if s else ''}" for name, n, s in
             zip(table[by], table["contacts"], table["small"], strict=True)]  # fmt: skip
     ax.set_xticks(at, mark)
     ax.set(ylabel="share of contacts, %, 95 % interval", ylim=(0, 105), xlim=(-0.6, len(table) - 0.4))
     figures.legend(ax, loc="lower left")
-    worst = table.iloc[int((table["contained"] - table["verified"]).to_numpy().argmax())]
+    worst = table.iloc[int((table[first] - table["verified"]).to_numpy().argmax())]
     title = (
-        f"{str(worst[by]).capitalize()}: {_percent(float(worst['contained']))} contained, "
+        f"{str(worst[by]).capitalize()}: {_percent(float(worst[first]))} {words}, "
         f"{_percent(float(worst['verified']))} verified"
     )
     return figures.finish(
@@ -1819,7 +1842,10 @@ def plot_portfolio(options: pd.DataFrame, explanation: Explanation, *, given: st
         ax.plot([margin[taken]], [y], marker="o", markersize=16, markerfacecolor="none", markeredgecolor=figures.INK)
     ax.axvline(0, color=figures.GREY, linewidth=1)
     ax.set_yticks(range(len(segments)), list(reversed(segments)))
-    ax.set(xlabel="value kept less cost to serve, EUR a year", ylim=(-0.6, len(segments) - 0.4))
+    ax.set(
+        xlabel="value kept less cost to serve, EUR a year (axis logarithmic away from 0)",
+        ylim=(-0.6, len(segments) - 0.4),
+    )
     low, high, even = 1.4 * min(margin.min(), 0) - 0.02 * best, 1.4 * best, max(best / 50, 1.0)
     ax.set_xscale("symlog", linthresh=even)
     powers = 10.0 ** np.arange(np.ceil(np.log10(even)), np.ceil(np.log10(max(high, -low))))
@@ -1830,7 +1856,9 @@ def plot_portfolio(options: pd.DataFrame, explanation: Explanation, *, given: st
     held = {"hours": "people's hours", "budget_eur": "the budget"}
     bound = _listed([held[name] for name in explanation.binding]) if explanation.binding else "nothing"
     begins = f"{given}: the" if given else "The"
-    title = f"{begins} best plan earns {explanation.plan.margin_eur:,.0f} EUR a year, limited by {bound}"
+    kept = explanation.plan.margin_eur
+    more = "keeps {:,.0f} EUR a year more than it costs" if kept >= 0 else "costs {:,.0f} EUR a year more than it keeps"
+    title = f"{begins} best plan {more.format(abs(kept))}, limited by {bound}"
     chosen = "; ".join(f"{s}: {_SHORT[explanation.plan.types[s]].lower()}" for s in segments)
     return figures.finish(fig, title=title, alt=f"{title}. Chosen: {chosen}.")
 
@@ -1866,8 +1894,11 @@ def plot_automation(curve: Automation, *, at: float | None = None) -> figures.Fi
     figures.legend(left, loc="upper right", ncols=3)
     figures.legend(right, loc="lower left")
     best = curve.best
-    title = f"Automate up to {_percent(best.estimate)}" if best.estimate > 0 else "Automate nothing"
-    title += f"; from {_percent(best.lower)} to {_percent(best.upper)} may be best"
+    if best.lower > 0 or best.upper == 0:
+        title = f"Automate up to {_percent(best.estimate)}" if best.estimate > 0 else "Automate nothing"
+        title += f"; from {_percent(best.lower)} to {_percent(best.upper)} may be best"
+    else:
+        title = f"{_percent(best.lower)} to {_percent(best.upper)} may be best; the log cannot tell more"
     first, last = table.iloc[0], table.iloc[-1]
     return figures.finish(
         fig,

@@ -278,6 +278,22 @@ def test_handoffs_by_hand(engine: str) -> None:
     assert np.isnan(row["wait"])
 
 
+def test_what_a_log_does_not_say_about_passing_on_is_not_known() -> None:
+    """Without escalated_to, 100 % contained would be no finding."""
+    silent = LOG.drop(columns="escalated_to")
+    table = relationships.containment(silent)
+    bot = table.set_index("handled_by").loc["bot"]
+    assert bot[["contained", "contained_lower", "contained_upper"]].isna().all()
+    assert [bot["recorded"], bot["verified"]] == pytest.approx([2 / 3, 1 / 3])
+    figure = relationships.plot_containment(table)
+    assert figure._suptitle.get_text() == "Bot: 67 % closed as resolved, 33 % verified"
+    assert "bot: not known, 67 %, 33 %" in figure.alt
+    with pytest.raises(ValueError, match="nobody knows what was contained"):
+        relationships.compare_handlers(silent, measure="contained")
+    handed = relationships.handoffs(silent, window_days=20).set_index("kind")
+    assert handed["handoffs"].to_dict() == {"passed on or came back": 2}
+
+
 # What it costs -------------------------------------------------------------------------------------------------------
 
 
@@ -601,6 +617,50 @@ def test_false_flags_count_where_a_machine_was_the_last() -> None:
     assert "left with the human: defect" in str(curve)
 
 
+@pytest.mark.parametrize(
+    ("even", "says"),
+    [
+        (Interval(0.4, 0.0, float("inf")), "all gains gone at 40 % (0 % to never)"),
+        (Interval(float("inf"), float("inf"), float("inf")), "the gains do not run out"),
+        (Interval(float("inf"), 0.3, float("inf")), "the gains do not run out, though by chance they may at 30 %"),
+        (Interval(float("inf"), 0.0, float("inf")), "the gains do not run out, if there are any"),
+    ],
+)
+def test_gains_that_last_are_not_gone_at_never(even: Interval, says: str) -> None:
+    done = random_matters(np.random.default_rng(0), 400)
+    curve = relationships.automation_curve(done, value_eur=100, loss=0.1, least=3, resamples=3)
+    curve = curve._replace(break_even=even, too_few=())
+    assert str(curve).endswith(f", {says}")
+
+
+@pytest.mark.parametrize(
+    ("best", "title"),
+    [
+        (Interval(0.4, 0.0, 0.6), "0 % to 60 % may be best; the log cannot tell more"),
+        (Interval(0.0, 0.0, 0.6), "0 % to 60 % may be best; the log cannot tell more"),
+        (Interval(0.4, 0.2, 0.6), "Automate up to 40 %; from 20 % to 60 % may be best"),
+        (Interval(0.0, 0.0, 0.0), "Automate nothing; from 0 % to 0 % may be best"),
+    ],
+)
+def test_a_share_that_may_be_none_is_not_advised(best: Interval, title: str) -> None:
+    done = random_matters(np.random.default_rng(0), 400)
+    curve = relationships.automation_curve(done, value_eur=100, loss=0.1, least=3, resamples=3)
+    assert relationships.plot_automation(curve._replace(best=best))._suptitle.get_text() == title
+
+
+def test_a_plan_that_costs_more_than_it_keeps_says_so() -> None:
+    table = pd.DataFrame(
+        {"segment": "a", "type": ["self_service"], "value_eur": 100.0, "effect_low": 0.0, "effect": 0.1}
+        | {"effect_high": 0.2, "cost_eur": [5.0], "hours": [1.0]}
+    )
+    for cost, says in ((5.0, "The best plan keeps 5 EUR a year more than it costs"),
+                       (15.0, "The best plan costs 5 EUR a year more than it keeps")):  # fmt: skip
+        options = table.assign(cost_eur=cost)
+        figure = relationships.plot_portfolio(options, relationships.explain_portfolio(options, hours=2))
+        assert figure._suptitle.get_text() == f"{says}, limited by nothing"
+        assert "logarithmic" in figure.axes[0].get_xlabel()
+
+
 def test_a_slow_matter_is_settled_by_its_beginning() -> None:
     slow = LOG.assign(started_at=LOG["started_at"].where(LOG.index != 3, pd.Timestamp("2025-02-27")))
     assert relationships.matters(slow).set_index("issue_id")["settled"].to_dict() == {
@@ -720,12 +780,33 @@ def test_every_figure_is_titled_by_its_finding_and_fits(n: int) -> None:
 # The notebook on a reader's own contact log --------------------------------------------------------------------------
 
 
-def test_the_notebook_runs_on_a_users_contact_log(tmp_path: Any) -> None:
+def test_the_report_on_a_users_contact_log_says_what_is_assumed(tmp_path: Any) -> None:
+    """Topics of their own, nobody said who was passed on or who began: the page must not know more."""
     log = company.simulate(300, seed=9, tables=["contacts"]).contacts
-    ours = ["customer_id", "issue_id", "started_at", "channel", "topic", "handled_by", "resolved", "handle_minutes"]
+    ours = ["customer_id", "issue_id", "started_at", "topic", "handled_by", "resolved", "handle_minutes"]
     theirs = log[ours].rename(columns={"customer_id": "Kunde", "issue_id": "Ticket", "started_at": "Zeit"})
+    theirs["topic"] = theirs["topic"].astype(str).map({"account": "login", "delivery": "returns"}).fillna("other")
     theirs.to_csv(tmp_path / "log.csv", sep=";", index=False)
     columns = {"customer_id": "Kunde", "issue_id": "Ticket", "started_at": "Zeit"}
     values = {"data": str(tmp_path / "log.csv"), "columns": columns}
-    done = workbook.run(workbook.find("relationships"), tmp_path / "out", values)
+    done = workbook.run(workbook.find("relationships"), tmp_path / "out", values, report="log.csv")
     assert done.problems == ()
+    cells = workbook.read(done.notebook).cells
+    said = " ".join(str(cell.get("outputs", "")) + cell.source * (cell.cell_type == "markdown") for cell in cells)
+    for sentence in (
+        "How many were passed on to a person is not known",
+        "The log does not say who began a contact, so all are counted.",
+        "contacts that fit, whoever began them",
+        "personal_assistance is assumed",
+        "What customers expect was assumed: personal_assistance.",
+        "every customer is taken to bring 100 EUR of margin a year (assumed)",
+        "if a customer is worth 100 EUR a year (assumed)",
+        "(assumed: limits_each)",
+    ):
+        assert sentence in said, sentence
+    for sentence in (
+        *("% not passed on", "contacts they began", "likely understated", "needed minutes", "The words below are ours"),
+        *("**Over-served**", "Run All Cells", "Use your own data", "Take-aways", "Section 2 showed"),
+        "Limits to talk about",
+    ):
+        assert sentence not in said, sentence
