@@ -666,7 +666,7 @@ _TEMPLATES = {
         "«{segment}» pay for it: «{entry}».",
         "Ask for money before it exists: a pre-order or a deposit at the full price, which you pay back.",
         "20 of «{segment}», half at this price and half at one a third higher",
-        "fewer than 2 in 20 pay, or none at the higher price of which your sums need one",
+        "fewer than 2 in 20 pay, or nobody pays the higher price, and your sums only work out with that",
     ),
     "customer_relationships": (
         "«{segment}» accept the relationship «{entry}»{kind}, and it costs what you think.",
