@@ -1701,7 +1701,7 @@ def plot_containment(table: pd.DataFrame) -> figures.Figure:
     by = table.columns[0]
     fig, (ax,) = figures.new(size=(8.5, 4.0))
     at = np.arange(len(table))
-    said = []
+    said, drawn = [], False
     for i, (name, words) in enumerate(
         (
             ("contained", "not passed on (raw)"),
@@ -1714,7 +1714,15 @@ def plot_containment(table: pd.DataFrame) -> figures.Figure:
             continue
         spread = np.abs(np.stack([share - table[f"{name}_lower"], table[f"{name}_upper"] - share]))
         style = {**figures.line(i), "linestyle": "none", "markersize": 8}
-        ax.errorbar(at + 0.18 * (i - 1), 100 * share, yerr=100 * spread, capsize=3, label=words, **style)
+        ax.errorbar(
+            at + 0.18 * (i - 1),
+            100 * share,
+            yerr=100 * spread,
+            capsize=3,
+            label=words if drawn else words.removeprefix("and "),
+            **style,
+        )
+        drawn = True
     first, words = (
         ("contained", "contained") if table["contained"].notna().any() else ("recorded", "closed as resolved")
     )

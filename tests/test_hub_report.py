@@ -6,9 +6,10 @@ import re
 import shutil
 import subprocess
 
+import pandas as pd
 import pytest
 
-from crkit import cli, datasets, grouping, hub, hub_editor, hub_report
+from crkit import cli, datasets, grouping, hub, hub_editor, hub_report, workbook
 
 TODAY = datetime.date(2026, 1, 1)
 EVIL = '<script>alert(1)</script>" onerror="x'
@@ -239,3 +240,16 @@ def test_html_in_a_record_does_not_act_in_the_form(path):
     shown = [editor._findings.value, editor._said.value, editor._repr_mimebundle_()["text/html"]]
     assert not any("<script" in text for text in shown)
     assert "html_in_text" in shown[0]
+
+
+def test_the_lesson_and_the_report_count_the_same_findings_as_open(tmp_path, found, capsys):
+    """What the lesson writes into the Hub has as many findings there as the lesson says."""
+    cells = {cell.id: cell.source for cell in workbook.read(workbook.find("hub")).cells}
+    names = {"hub": hub, "pd": pd, "dataclasses": dataclasses, "datetime": datetime, "today": TODAY, "found": found}
+    names |= {"records": hub.draft(TODAY), "alone": hub.check_register(hub.draft(TODAY), today=TODAY)}
+    for name in ("mend", "mended-health"):
+        exec(cells[name], names)
+    told = re.search(r"now (\d+) are open", capsys.readouterr().out)
+    hub.save_records(tmp_path / "hub.yaml", names["mended"])
+    done = hub_report.write_report(tmp_path / "hub.yaml", tmp_path, today=TODAY, evidence=found)
+    assert f"{told[1]} findings are open" in done.summary[1]

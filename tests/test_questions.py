@@ -196,6 +196,19 @@ def test_what_is_not_a_right_number(answer, says):
     assert outcome.points == 0
 
 
+def test_points_of_a_difference_are_told_to_be_a_percentage():
+    source = opened("default")
+    whole = round(100 * named("3.6").solve(source))
+    outcome = judge(named("3.6"), whole, source)
+    assert (whole < 0, outcome.misconception) == (True, "percent")
+    assert "asks for a share" in outcome.message
+
+
+def test_the_words_to_answer_with_stand_in_the_question():
+    asked = named("4.5")
+    assert all(f"'{word}'" in asked.ask for word in asked.choices)
+
+
 def test_a_percentage_is_recognised_only_where_a_share_is_asked_for():
     assert judge(number(), 35, source_of()).misconception == "percent"
     assert judge(number(share=False), 35, source_of()).status == "wrong"

@@ -288,6 +288,7 @@ def test_what_a_log_does_not_say_about_passing_on_is_not_known() -> None:
     figure = relationships.plot_containment(table)
     assert figure._suptitle.get_text() == "Bot: 67 % closed as resolved, 33 % verified"
     assert "bot: not known, 67 %, 33 %" in figure.alt
+    assert figure.axes[0].get_legend().get_texts()[0].get_text() == "closed as resolved"
     with pytest.raises(ValueError, match="nobody knows what was contained"):
         relationships.compare_handlers(silent, measure="contained")
     handed = relationships.handoffs(silent, window_days=20).set_index("kind")

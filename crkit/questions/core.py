@@ -281,7 +281,7 @@ def judge(question: Question, answer: Any, source: Source) -> Outcome:
     if known:
         return outcome("misconception", " Or: ".join(known.values()), " or ".join(known))
     if question.share and any(_difference(question, _hundredth(given), one) is None for one in rights):
-        says = "This is a percentage. The question asks for a number between 0 and 1: divide by 100."
+        says = "This is a percentage. The question asks for a share, 0.35 for 35 %: divide by 100."
         return outcome("misconception", says, "percent")
     difference = _difference(question, given, right, _cases(question, source))
     reminder = f" {question.reminder}" if question.reminder else ""

@@ -102,11 +102,17 @@ def _came_back(contacts: pd.DataFrame, days: float, *, by: str = "issue_id", eve
     return float(back[ordered["handled_by"] == "bot"].mean())
 
 
+def _whole_days(contacts: pd.DataFrame, days: float) -> float:
+    ordered = contacts.sort_values("started_at")
+    gap = ordered.groupby("issue_id")["started_at"].shift(-1) - ordered["started_at"]
+    return float((gap.dt.days <= days)[ordered["handled_by"] == "bot"].mean())
+
+
 def _cases(source: Source) -> list[tuple[Any, ...]]:
     tiny = pd.DataFrame(
         {
-            "customer_id": [1, 1, 1, 2, 2, 3, 4],
-            "issue_id": [10, 10, 11, 20, 20, 30, 40],
+            "customer_id": [1, 1, 1, 2, 2, 3, 4, 5, 5],
+            "issue_id": [10, 10, 11, 20, 20, 30, 40, 50, 50],
             "started_at": pd.to_datetime(
                 [
                     "2025-01-01 09:00",
@@ -116,9 +122,11 @@ def _cases(source: Source) -> list[tuple[Any, ...]]:
                     "2025-01-12 23:00",
                     "2025-01-05 12:00",
                     "2025-01-06 00:30",
+                    "2025-01-07 06:00",
+                    "2025-01-14 18:00",
                 ]
             ),
-            "handled_by": ["bot", "bot", "human", "bot", "human", "self", "bot"],
+            "handled_by": ["bot", "bot", "human", "bot", "human", "self", "bot", "bot", "human"],
         }
     )
     own = source["contacts"].dropna(subset=["issue_id"])[["customer_id", "issue_id", "started_at", "handled_by"]]
@@ -150,6 +158,14 @@ def _comparison(source: Source) -> relationships.Comparison:
 def _weighted(source: Source, weight: str) -> float:
     table = _comparison(source).table
     weights = table[weight] if weight in table else pd.Series(1.0, index=table.index)
+    return float(((table["share_bot"] - table["share_human"]) * weights).sum() / weights.sum())
+
+
+def _weighted_by_the_two(source: Source) -> float:
+    """The difference, weighed with the first contacts of the two that are compared."""
+    firsts = _outcomes(source).query("first and handled_by in ('bot', 'human')")
+    table = _comparison(source).table
+    weights = table["topic"].map(firsts["topic"].astype(str).value_counts())
     return float(((table["share_bot"] - table["share_human"]) * weights).sum() / weights.sum())
 
 
@@ -417,6 +433,11 @@ QUESTIONS = (
                 lambda source: (_settled_bot(source)["contained"] & ~_settled_bot(source)["came_back"]).mean(),
                 "Not coming back is not being helped: some gave up. The contact must be recorded as resolved too.",
             ),
+            Misconception(
+                "the last days too",
+                lambda source: _outcomes(source).query("handled_by == 'bot'")["verified"].mean(),
+                f"This counts the last {DAYS} days too, whose customers may still come back. Leave them out.",
+            ),
         ),
         alternatives=(
             _by_hand,
@@ -461,6 +482,16 @@ QUESTIONS = (
                 lambda _: functools.partial(_came_back, ever=True),
                 "This counts those who came back at any time. Compare the gap with days.",
             ),
+            Misconception(
+                "whole days",
+                lambda _: _whole_days,
+                "dt.days drops the hours: seven days and a half pass for seven. Compare with pd.Timedelta(days=days).",
+            ),
+            Misconception(
+                "only the bot's own rows",
+                lambda _: lambda contacts, days: _came_back(contacts[contacts["handled_by"] == "bot"], days),
+                "This sees only who came back to the bot. Look for the next contact among all, then keep the bot's.",
+            ),
         ),
         alternatives=(_loop, lambda _: lambda contacts, days: np.float64(_came_back(contacts, days))),
         wrong=(
@@ -478,6 +509,7 @@ QUESTIONS = (
             "human, as a share: -0.1 means ten points lower."
         ),
         kind="number",
+        share=True,
         relative=0,
         absolute=0.003,
         needs=("contacts",),
@@ -508,6 +540,12 @@ QUESTIONS = (
                 "turned round",
                 lambda source: -_comparison(source).standardised.estimate,
                 "This is human minus bot. The question asks for bot minus human.",
+            ),
+            Misconception(
+                "weights of the two alone",
+                _weighted_by_the_two,
+                "This weighs with the first contacts of the bot and of people alone. Self-service and the community "
+                "count in the topics of all first contacts too.",
             ),
         ),
         alternatives=(functools.partial(_weighted, weight="weight"),),
@@ -551,6 +589,15 @@ QUESTIONS = (
                 "per matter",
                 lambda source: _served(source)["cost_per_matter"]["bot"],
                 "This is the cost of a matter, solved or not. Divide by those that were solved.",
+            ),
+            Misconception(
+                "young matters too",
+                lambda source: (
+                    relationships.matters(source["contacts"])
+                    .query("first == 'bot'")
+                    .pipe(lambda t: t["cost_eur"].sum() / t["solved"].sum())
+                ),
+                f"This counts matters younger than {DAYS} days too, which may still go on. Leave them out.",
             ),
         ),
         alternatives=(
