@@ -455,7 +455,7 @@ def open_source(
     _whole("n_customers", n_customers, FEWEST_CUSTOMERS)
     if scenario not in company.SCENARIOS:
         raise ValueError(f"scenario is {scenario!r}{_closest(scenario, tuple(company.SCENARIOS))}")
-    kittiwake = tuple(name for name in table_names() if name != "cdnow")
+    kittiwake = tuple(name for name in table_names() if path_of(name).startswith("kittiwake/"))
     for table in tables:
         if table not in kittiwake:
             raise ValueError(f"tables names {table!r}{_closest(table, kittiwake)}")
