@@ -1,10 +1,65 @@
 """Loyalty programmes: what customers hold, what the company owes, whether it pays, and how to design one.
 
-This is the door; the rooms behind it are `crkit.loyalty_ledger` (every point from entry to expiry).
+This is the door; the rooms behind it are `crkit.loyalty_ledger` (every point from entry to expiry),
+`crkit.loyalty_liability` (what the programme owes) and `crkit.loyalty_effect` (whether it pays).
 """
 
 from __future__ import annotations
 
+from crkit.loyalty_effect import (
+    Contrast,
+    Discontinuity,
+    Planted,
+    Pressure,
+    ProgrammeEffect,
+    break_even_lift,
+    campaign_contrast,
+    discontinuity,
+    planted_effect,
+    points_pressure,
+    programme_effect,
+    programme_table,
+    tier_table,
+)
 from crkit.loyalty_ledger import Books, balances, keep_books, points_over_time, reconcile
+from crkit.loyalty_liability import (
+    Allocation,
+    ChainLadder,
+    Owed,
+    Triangle,
+    allocate,
+    chain_ladder,
+    owed,
+    recognise,
+    redemption_triangle,
+)
 
-__all__ = ["Books", "balances", "keep_books", "points_over_time", "reconcile"]
+__all__ = [
+    "Allocation",
+    "Books",
+    "ChainLadder",
+    "Contrast",
+    "Discontinuity",
+    "Owed",
+    "Planted",
+    "Pressure",
+    "ProgrammeEffect",
+    "Triangle",
+    "allocate",
+    "balances",
+    "break_even_lift",
+    "campaign_contrast",
+    "chain_ladder",
+    "discontinuity",
+    "keep_books",
+    "owed",
+    "planted_effect",
+    "points_over_time",
+    "points_pressure",
+    "programme_effect",
+    "programme_table",
+    "recognise",
+    "reconcile",
+    "redemption_triangle",
+    "tier_table",
+]

@@ -22,7 +22,6 @@ overtakes another, or an entry is set aside) go through a queue, entry by entry.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
