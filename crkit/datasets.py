@@ -59,6 +59,7 @@ class Field(NamedTuple):
         minimum: the least value allowed, if there is one (a date as text).
         maximum: the greatest value allowed, if there is one (a date as text).
         own_file: ``required`` or ``optional`` in a reader's own file; an empty string if it is not read there.
+        also: other words that a reader's own file may have for the values in ``enum``, and the value that each means.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Field(NamedTuple):
     minimum: float | str | None
     maximum: float | str | None
     own_file: str
+    also: Mapping[str, str]
 
 
 def data_dir() -> Path:
@@ -145,6 +147,7 @@ def fields(name: str) -> tuple[Field, ...]:
                 minimum=limits.get("minimum"),
                 maximum=limits.get("maximum"),
                 own_file=column.get("own_file", ""),
+                also={word: value for value, words in column.get("also", {}).items() for word in words},
             )
         )
     return tuple(found)

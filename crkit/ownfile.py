@@ -17,6 +17,7 @@ What is done with what exports contain:
   such rows. Another row that is set aside is noted as a total if it begins so, or has the sum of the other amounts.
   Amounts of zero are kept and noted, and so is one row with half of all money. How much money is set aside is noted.
 - **Amounts** are totals of a row. Prices of one piece, beside quantities that are not all 1, are read and noted.
+- **A points ledger** has oddities of its own, see `crkit.ownpoints`.
 - If more than half of the rows would be set aside, the file is refused: then the mapping is wrong, or the export.
 
 The file is read as a stream, and again only for the whole of the rows that are set aside.
@@ -41,6 +42,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from crkit import ownpoints
 from crkit.ownvalues import (
     CODES,
     HINTS,
@@ -96,6 +98,14 @@ LOOKS_LIKE = {
     "betrag gesamtbetrag bruttobetrag nettobetrag rechnungsbetrag bestellbetrag zahlbetrag endbetrag umsatz "
     "bruttoumsatz nettoumsatz bestellwert auftragswert warenwert rechnungssumme bestellsumme gesamtsumme gesamtpreis "
     "gesamt summe preis bedrag totaal",
+    "entry_id": "entry entrynumber entryno transaction transactionid bookingid booking number no nr id buchung "
+    "buchungsnummer belegnummer",
+    "booked_at": "booked bookingdate postedat posted transactiondate entrydate date createdat created timestamp day "
+    "datetime datum buchungsdatum buchungstag",
+    "kind": "type entrytype transactiontype movement movementtype activity event art typ buchungsart vorgang",
+    "points": "pts pointsamount pointsdelta delta quantity amount value miles punkte anzahl menge",
+    "expires_at": "expiry expirydate expirationdate expires expireson validuntil validto verfall verfallsdatum "
+    "ablaufdatum gültigbis gueltigbis",
     "currency": "currency currencycode waehrung währung devise valuta moneda",
 }
 TOTAL = re.compile(r"(grand ?|sub ?)?totals?\b.*|sum|summe|gesamt(summe)?|totaal", re.IGNORECASE)
@@ -149,6 +159,9 @@ def read(
     now = pd.Timestamp.now() if today is None else pd.Timestamp(today)
     wanted = _wanted(path, table, fields, mapping)
     layout, notes = _find_layout(path, wanted)
+    if table == "points":  # these two decide what the books are, so their own names need no mapping either
+        own = [name for name in ("entry_id", "expires_at") if name not in wanted and layout.header.count(name) == 1]
+        wanted |= {name: (name, "") for name in own}
     by_name = {field.name: field for field in fields}
     places = [layout.header.index(theirs) for theirs, _ in wanted.values()]
     currency_place = _currency_column(layout.header, places)
@@ -172,8 +185,11 @@ def read(
         notes += found.notes
         currencies.insert(0, found.currency)
     numbered = table == "orders" and "order_id" in frame
+    if table == "points" and "entry_id" in frame:
+        for row, reason in ownpoints.repeated_numbers(frame["entry_id"], _keys(frame), reasons).items():
+            reasons[row] = reason
     for row in _repeated(layout, _keys(frame) if numbered else cells, places if numbered else (), lines, reasons):
-        reasons[row] = REPEATED_ORDER if numbered else REPEATED
+        reasons[row] = REPEATED_ORDER if numbered else ownpoints.REPEATED if table == "points" else REPEATED
     usable = pd.isna(reasons)
     if currency_place:
         currencies.insert(0, _one_currency(layout, currency_place[0], columns[-1], lines, usable))
@@ -190,7 +206,16 @@ def read(
         notes += [*_aside_notes(bad, money, currency), *_kept_notes(money[usable], frame.get("order_id"), usable)]
     else:
         notes += _aside_notes(bad, pd.Series(dtype=float), currency)
+    if table == "points":
+        kind, points, found_notes = ownpoints.with_signs(
+            frame["kind"][usable], frame["points"][usable], wanted["points"][0]
+        )
+        frame["kind"], frame["points"] = kind.reindex(range(len(usable))), points.reindex(range(len(usable)))
+        notes += found_notes
     typed = pd.DataFrame({ours: _typed(values[usable], by_name[ours]) for ours, values in frame.items()})
+    if table == "points" and "entry_id" not in frame:
+        typed.insert(0, "entry_id", lines[usable])
+        notes.append("the entries have no number: each takes that of its line")
     return FileRead(
         frame=typed.reset_index(drop=True),
         set_aside=_originals(layout, bad, whole),

@@ -77,6 +77,8 @@ SIGNS |= {"Fr.": "CHF", "SFr.": "CHF", "Rs": "INR", "Rs.": "INR", "Ft": "HUF", "
 SHORT_DASHED = "--"
 RETURN = "is negative: a return or refund"
 SUM = re.compile(r"((grand|sub)[ -]?)?totals?|sum|(gesamt|zwischen)?summe|gesamt", re.IGNORECASE)
+BALANCE = re.compile(r"((closing|current|running|new) )?balance|totals?|saldo|kontostand|punktestand|endbestand|summe")
+UNITS = frozenset({"points", "point", "pts", "punkte", "punkt"})
 EARLIEST = pd.Timestamp("1980-01-01")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -242,6 +244,7 @@ def as_text(value: object) -> str:
 
 def _text(column: Column, _: pd.Timestamp) -> Values:
     texts = column.texts
+    notes: tuple[str, ...] = ()
     reasons: list[Reason | None] = [None] * len(texts)
     if column.field.name.endswith("_id"):
         if not any(re.fullmatch(r"\d+\.\d*[1-9]\d*", text) for text in texts):
@@ -255,9 +258,27 @@ def _text(column: Column, _: pd.Timestamp) -> Values:
     elif column.field.enum:
         allowed = ", ".join(column.field.enum)
         other = column.reason(f"is none of {allowed}", f"rename the values to {allowed}")
-        reasons = [None if text in column.field.enum else other for text in texts]
+        balance = column.reason("names a balance, not a booking", "leave balances out of the export")
+        known = {plain_words(value): value for value in column.field.enum} | dict(column.field.also)
+        texts = [known.get(plain_words(text), text) for text in texts]
+        notes = _renamed(column, texts)
+        told = [balance if column.field.also and BALANCE.fullmatch(plain_words(text)) else other for text in texts]
+        reasons = [None if text in column.field.enum else why for text, why in zip(texts, told, strict=True)]
     values = np.array([None if text.casefold() in MISSING else text for text in texts], dtype=object)
-    return Values(values, reasons)
+    return Values(values, reasons, notes)
+
+
+def plain_words(text: str) -> str:
+    """A value of a list in plain words, as ``POINTS_EARNED`` is ``earned``."""
+    words = [word for word in re.split(r"[\W_]+", text.casefold()) if word not in UNITS]
+    return " ".join(word for word in words if word)
+
+
+def _renamed(column: Column, meant: Sequence[str]) -> tuple[str, ...]:
+    """A note of the words that were taken for values of ours, if there are any."""
+    pairs = zip(column.texts, meant, strict=True)
+    changed = [f"{text!r} is read as {value}" for text, value in pairs if text.casefold() != value.casefold()]
+    return (f"{column.theirs}: {', '.join(changed)}",) if changed else ()
 
 
 def _boolean(column: Column, _: pd.Timestamp) -> Values:

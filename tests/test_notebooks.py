@@ -269,7 +269,21 @@ def users_orders(path):
     return {"customer_id": "Kunde", "ordered_at": "Datum", "amount_eur": "Betrag"}
 
 
-USERS_FILES = {"orders": users_orders, "contacts": users_contacts}
+def users_points(path):
+    """A loyalty system's export: kinds by other names, points without signs, no expiry, overlaps, balances, a total."""
+    frame = datasets.load("points").head(3000)
+    columns = {"entry_id": "Nr", "customer_id": "Kunde", "booked_at": "Datum", "kind": "Art", "points": "Punkte"}
+    frame = frame[list(columns)].rename(columns=columns).astype({"Art": "str", "Nr": "str", "Kunde": "str"})
+    frame["Art"] = frame["Art"].map({"earn": "Gutschrift", "redeem": "Einlösung", "expire": "Verfall"}).fillna("Kulanz")
+    frame["Datum"] = frame["Datum"].dt.strftime("%d.%m.%Y %H:%M")
+    frame["Punkte"] = frame["Punkte"].abs()
+    balance = frame.tail(20).assign(Art="Saldo", Nr=[f"S{i}" for i in range(20)])
+    total = frame.tail(1).assign(Kunde="Summe", Nr="T1", Punkte=frame["Punkte"].sum())
+    pd.concat([frame, frame.head(15), balance, total]).to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+    return columns
+
+
+USERS_FILES = {"orders": users_orders, "contacts": users_contacts, "points": users_points}
 
 
 @every_notebook
