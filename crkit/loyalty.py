@@ -1,11 +1,22 @@
 """Loyalty programmes: what customers hold, what the company owes, whether it pays, and how to design one.
 
 This is the door; the rooms behind it are `crkit.loyalty_ledger` (every point from entry to expiry),
-`crkit.loyalty_liability` (what the programme owes) and `crkit.loyalty_effect` (whether it pays).
+`crkit.loyalty_liability` (what the programme owes), `crkit.loyalty_effect` (whether it pays) and
+`crkit.loyalty_design` (what another one would do).
 """
 
 from __future__ import annotations
 
+from crkit.loyalty_design import (
+    ASSUMPTIONS,
+    Assumptions,
+    Comparison,
+    Design,
+    People,
+    Tier,
+    compare_designs,
+    people,
+)
 from crkit.loyalty_effect import (
     Contrast,
     Discontinuity,
@@ -35,24 +46,32 @@ from crkit.loyalty_liability import (
 )
 
 __all__ = [
+    "ASSUMPTIONS",
     "Allocation",
+    "Assumptions",
     "Books",
     "ChainLadder",
+    "Comparison",
     "Contrast",
+    "Design",
     "Discontinuity",
     "Owed",
+    "People",
     "Planted",
     "Pressure",
     "ProgrammeEffect",
+    "Tier",
     "Triangle",
     "allocate",
     "balances",
     "break_even_lift",
     "campaign_contrast",
     "chain_ladder",
+    "compare_designs",
     "discontinuity",
     "keep_books",
     "owed",
+    "people",
     "planted_effect",
     "points_over_time",
     "points_pressure",

@@ -486,7 +486,8 @@ def discontinuity(
     sides = x < 0, x >= 0
     if min(side.sum() for side in sides) < LEAST:
         raise ValueError(
-            f"{sides[0].sum()} customers below and {sides[1].sum()} above {cutoff:g}: at least {LEAST} of each are needed"
+            f"{sides[0].sum()} customers below and {sides[1].sum()} above {cutoff:g}: "
+            f"at least {LEAST} of each are needed"
         )
     width = _bandwidth(x, y) if bandwidth is None else float(bandwidth)
     # at least the nearest customers on each side

@@ -142,7 +142,8 @@ def _collected(entries: Any) -> pd.DataFrame:
     wanted = [*COLUMNS, *(name for name in ("expires_at",) if name in names)]
     if isinstance(entries, pd.DataFrame):
         return entries[wanted].reset_index(drop=True)
-    return frame.lazy().select(wanted).collect().to_pandas()
+    collected: pd.DataFrame = frame.lazy().select(wanted).collect().to_pandas()
+    return collected
 
 
 def _as_day(as_of: Any) -> int | None:
@@ -363,7 +364,7 @@ def _queue(rows: _Rows, as_of: int, derive: bool) -> tuple[_Posted, list[int]]:
                 heapq.heappop(heap)
     expire(as_of + 1)
     table = np.array(uses, dtype=np.int64).reshape(-1, 4)
-    return _Posted(lots.row, lots.customer, lots.day, lots.last, lots.points, *table.T), aside
+    return _Posted(lots.row, lots.customer, lots.day, lots.last, lots.points, *(table[:, i] for i in range(4))), aside
 
 
 def _both(tame: _Posted, rest: _Posted) -> _Posted:
@@ -559,13 +560,11 @@ def points_over_time(books: Books, *, every: str = "MS") -> pd.DataFrame:
     if books.lots.empty:
         raise ValueError("no points were ever issued: there is nothing to follow")
     issued = books.lots.groupby(books.lots["issued_on"].dt.to_period(units[every]))["issued"].sum()
-    used = books.uses.groupby([books.uses["used_on"].dt.to_period(units[every]), "kind"], observed=False)[
-        "points"
-    ].sum()
     periods = pd.period_range(issued.index.min(), books.as_of.to_period(units[every]), name="at")
-    flows = used.unstack(fill_value=0).reindex(index=periods, fill_value=0)
     table = pd.DataFrame({"at": periods.to_timestamp(), "issued": issued.reindex(periods, fill_value=0).to_numpy()})
     for name, kind in (("redeemed", "redeem"), ("adjusted", "adjust"), ("expired", "expire")):
-        table[name] = flows[kind].to_numpy() if kind in flows else 0
+        uses = books.uses[books.uses["kind"] == kind]
+        points = uses.groupby(uses["used_on"].dt.to_period(units[every]))["points"].sum()
+        table[name] = points.reindex(periods, fill_value=0).to_numpy()
     table["outstanding"] = (table["issued"] - table[["redeemed", "adjusted", "expired"]].sum(axis=1)).cumsum()
     return table

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from crkit import figures
 from crkit.intervals import Interval
 from crkit.loyalty_ledger import Books
 
@@ -29,8 +28,8 @@ class Triangle(NamedTuple):
 
     Attributes:
         issued: points by cohort, less those taken back by hand.
-        redeemed: one row a cohort, one column an age (0 is the period of issue): points redeemed by the end of that age;
-            not a number where that lies in the future.
+        redeemed: one row a cohort, one column an age (0 is the period of issue): points redeemed by the end of it; not a
+            number where that lies in the future.
         open: points that are neither used nor expired, by cohort.
         period: ``"M"``, ``"Q"`` or ``"Y"``.
     """
@@ -320,7 +319,8 @@ def recognise(points_eur: float, redeemed: Sequence[float], expected: Sequence[f
 
     Example:
         >>> goods, points = allocate(100_000, goods_eur=100_000, points_eur=9_500)
-        >>> recognise(points, [4_500, 8_500], [9_500, 9_700])[["revenue_eur", "liability_eur"]].round().to_numpy().tolist()
+        >>> years = recognise(points, redeemed=[4_500, 8_500], expected=[9_500, 9_700])
+        >>> years[["revenue_eur", "liability_eur"]].round().to_numpy().tolist()
         [[4110.0, 4566.0], [3493.0, 1073.0]]
     """
     used, in_all = np.asarray(redeemed, dtype=np.float64), np.asarray(expected, dtype=np.float64)
