@@ -26,7 +26,7 @@ SOURCES = {
     "impersonal": {"scenario": "impersonal"},
     "cdnow": {"data": "cdnow"},
 }
-TABLES = ("orders", "customers", "contacts", "truth")
+TABLES = ("orders", "customers", "contacts", "points", "truth")
 OPENED: dict[str, datasets.Source] = {}
 
 
