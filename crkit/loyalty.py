@@ -2,7 +2,7 @@
 
 This is the door; the rooms behind it are `crkit.loyalty_ledger` (every point from entry to expiry),
 `crkit.loyalty_liability` (what the programme owes), `crkit.loyalty_effect` (whether it pays) and
-`crkit.loyalty_design` (what another one would do).
+`crkit.loyalty_design` (what another one would do); `crkit.loyalty_figures` draws.
 """
 
 from __future__ import annotations
@@ -31,6 +31,17 @@ from crkit.loyalty_effect import (
     programme_effect,
     programme_table,
     tier_table,
+)
+from crkit.loyalty_figures import (
+    plot_contrast,
+    plot_designs,
+    plot_discontinuity,
+    plot_effect,
+    plot_owed,
+    plot_points,
+    plot_pressure,
+    plot_recognition,
+    plot_triangle,
 )
 from crkit.loyalty_ledger import Books, balances, keep_books, points_over_time, reconcile
 from crkit.loyalty_liability import (
@@ -73,6 +84,15 @@ __all__ = [
     "owed",
     "people",
     "planted_effect",
+    "plot_contrast",
+    "plot_designs",
+    "plot_discontinuity",
+    "plot_effect",
+    "plot_owed",
+    "plot_points",
+    "plot_pressure",
+    "plot_recognition",
+    "plot_triangle",
     "points_over_time",
     "points_pressure",
     "programme_effect",

@@ -7,8 +7,9 @@ orders, the same moods, drawn once, so that what differs is the design (common r
 How a month goes. Orders and their amounts come as they would without a programme. Members who respond order for more:
 the more, the better the reward, the longer points last and the higher the tier. Points are used in blocks, first in,
 first out, and expire. In the last quarter some members who lack little to a tier buy it. A tier holds from the month
-after its threshold is reached until the end of the next year. Some game the rules: they order for no more than they would
-anyway, use every point at once, and in the last month buy what they lack to a tier, and return it when they are in.
+after its threshold is reached until the end of the next year. Some game the rules: they order for no more than they
+would anyway, use every point at once, and in the last month buy what they lack to a tier, and return it when
+they are in.
 """
 
 from __future__ import annotations
@@ -162,8 +163,9 @@ class People(NamedTuple):
 def people(customers: pd.DataFrame, orders: Any, *, ends_at: Any = None) -> People:
     """The customers that a programme would have, from what they ordered so far.
 
-    A short history says little, so each is drawn towards the mean of all: as if there were three more months at the mean
-    rate, and two more orders of the mean amount. Where customers were already in a programme, their amounts hold its lift.
+    A short history says little, so each is drawn towards the mean of all: as if there were three more months at the
+    mean rate, and two more orders of the mean amount. Where customers were already in a programme, their amounts hold
+    its lift.
 
     Args:
         customers: with ``customer_id`` and ``joined_at``; where ``account`` is known, firms are left out.
@@ -213,8 +215,8 @@ class Comparison:
 
     Attributes:
         table: one row a design: ``design``, ``members``, ``extra_sales_eur``, ``extra_margin_eur``, ``rewards_eur``,
-            ``perks_eur``, ``returns_eur``, ``fixed_eur``, ``liability_eur`` (points still open, for the part expected to
-            be used), ``profit_eur`` (margin less all of these) with ``profit_lower`` and ``profit_upper``,
+            ``perks_eur``, ``returns_eur``, ``fixed_eur``, ``liability_eur`` (points still open, for the part expected
+            to be used), ``profit_eur`` (margin less all of these) with ``profit_lower`` and ``profit_upper``,
             ``redemption`` (points used of those used or expired), ``in_tier`` (members in any tier at the end).
         differences: one row a pair of designs: ``design``, ``against``, ``difference_eur``, ``lower``, ``upper``: the
             profit of the one less that of the other, customer by customer, which is far more exact than two intervals.
@@ -362,7 +364,7 @@ def compare_designs(
     Source: common random numbers as in Law (2015), Simulation modeling and analysis, chapter 11.
 
     Example:
-        >>> who = People(pd.DataFrame({"customer_id": [1, 2], "orders_a_month": [1.0, 2.0], "amount_eur": [30.0, 40.0]}))
+        >>> who = People(pd.DataFrame({"customer_id": [1, 2], "orders_a_month": [1.0, 2.0], "amount_eur": 30.0}))
         >>> compare_designs([Design("none", points_per_eur=0.0)], who).table["profit_eur"].item()
         0.0
     """
@@ -381,7 +383,8 @@ def compare_designs(
     spend = (who.table["orders_a_month"] * who.table["amount_eur"]).to_numpy()
     fifth = np.minimum(np.argsort(np.argsort(spend, kind="stable")) * 5 // n, 4)
     rows, gains, migration, profits = [], [], [], []
-    for design in designs:
+    fixed = [design.fixed_eur * months / 12 for design in designs]
+    for design, running in zip(designs, fixed, strict=True):
         life = _live(design, who, draws, assumptions)
         known = life.used + life.lapsed
         redemption = life.used / known if known > 0 else np.nan
@@ -389,7 +392,6 @@ def compare_designs(
         margin, rewards = assumptions.margin * life.extra, design.reward_cost * life.rewards
         profit = margin - rewards - life.perks - life.returns - owed
         profits.append(profit)
-        fixed = design.fixed_eur * months / 12
         spread = z * float(profit.std(ddof=min(1, n - 1))) * np.sqrt(n)
         rows.append(
             {
@@ -400,11 +402,11 @@ def compare_designs(
                 "rewards_eur": rewards.sum(),
                 "perks_eur": life.perks.sum(),
                 "returns_eur": life.returns.sum(),
-                "fixed_eur": fixed,
+                "fixed_eur": running,
                 "liability_eur": owed.sum(),
-                "profit_eur": profit.sum() - fixed,
-                "profit_lower": profit.sum() - fixed - spread,
-                "profit_upper": profit.sum() - fixed + spread,
+                "profit_eur": profit.sum() - running,
+                "profit_lower": profit.sum() - running - spread,
+                "profit_upper": profit.sum() - running + spread,
                 "redemption": redemption,
                 "in_tier": int((life.last[life.member] > 0).sum()),
             }
@@ -426,7 +428,6 @@ def compare_designs(
         counted = moves.value_counts(sort=False).rename("members").reset_index()
         migration.append(counted.assign(design=design.name)[["design", "first", "last", "members"]])
     pairs = []
-    fixed = [row["fixed_eur"] for row in rows]
     for i in range(len(designs)):
         for j in range(i):
             gap = profits[i] - profits[j]

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, NamedTuple
 
 import narwhals as nw
@@ -43,7 +44,7 @@ OVERDRAWN = "takes more points than are left"
 REASONS = (
     "",
     "has no customer",
-    "has no date",
+    "has no date since 1970",
     "has no whole number of points",
     "is of a kind that is not earn, redeem, expire or adjust",
     "has the wrong sign: earn adds points, redeem and expire take them",
@@ -156,6 +157,13 @@ def _as_day(as_of: Any) -> int | None:
     return int(when.to_datetime64().astype("datetime64[D]").astype(np.int64))
 
 
+def _two_contents(entry: Any) -> str:
+    return (
+        f"entry {entry} is in the ledger with two different contents: find out which is right, and give the other a "
+        "number of its own or leave it out"
+    )
+
+
 def _once(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Each entry once; an error where one number has two contents."""
     if frame["entry_id"].isna().any():
@@ -167,10 +175,7 @@ def _once(frame: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     alike = frame.duplicated(keep="first")
     if (again & ~alike).any():
         twice = frame.loc[again & ~alike, "entry_id"].iloc[0]
-        raise ValueError(
-            f"entry {twice} is in the ledger with two different contents: find out which is right, and give the other "
-            "a number of its own or leave it out"
-        )
+        raise ValueError(_two_contents(twice))
     return frame[~again].reset_index(drop=True), int(again.sum())
 
 
@@ -198,7 +203,7 @@ def _look(entries: Any, as_of: Any, expiry: str | None) -> _Ledger:
     wrong = np.select(
         [
             frame["customer_id"].isna().to_numpy(),
-            day == missing_day,
+            day < 0,
             ~whole,
             kind < 0,
             ((kind == EARN) & (points < 0)) | (((kind == REDEEM) | (kind == EXPIRE)) & (points > 0)),
@@ -364,7 +369,8 @@ def _queue(rows: _Rows, as_of: int, derive: bool) -> tuple[_Posted, list[int]]:
                 heapq.heappop(heap)
     expire(as_of + 1)
     table = np.array(uses, dtype=np.int64).reshape(-1, 4)
-    return _Posted(lots.row, lots.customer, lots.day, lots.last, lots.points, *(table[:, i] for i in range(4))), aside
+    of_use = table[:, 0], table[:, 1], table[:, 2], table[:, 3]
+    return _Posted(lots.row, lots.customer, lots.day, lots.last, lots.points, *of_use), aside
 
 
 def _both(tame: _Posted, rest: _Posted) -> _Posted:
@@ -374,7 +380,11 @@ def _both(tame: _Posted, rest: _Posted) -> _Posted:
     by = np.argsort(joined.lot_customer, kind="stable")
     place = np.empty(len(by), dtype=np.int64)
     place[by] = np.arange(len(by))
-    return _Posted(*(column[by] for column in joined[:5]), place[joined.use_lot], *joined[6:])
+    row, customer, day, last, points = (column[by] for column in joined[:5])
+    return joined._replace(
+        lot_row=row, lot_customer=customer, lot_day=day, lot_last=last, lot_points=points,
+        use_lot=place[joined.use_lot],
+    )  # fmt: skip
 
 
 def _posted(ledger: _Ledger) -> tuple[_Posted, list[int]]:
@@ -478,6 +488,168 @@ def _customer_table(ledger: _Ledger, posted: _Posted) -> pd.DataFrame:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+def balances(entries: Any, *, as_of: Any = None, expiry: str | None = None) -> pd.DataFrame:
+    """What each customer holds at the end of a day, without the lots that `keep_books` makes.
+
+    A ledger in Polars, DuckDB or another engine with window functions stays there; what comes out is one row a
+    customer, and the entries of those few customers who must go through the queue.
+
+    Args:
+        entries: as for `keep_books`.
+        as_of: the day; default: the day of the last entry.
+        expiry: as for `keep_books`.
+
+    Returns:
+        One row a customer, by customer: ``customer_id``, ``issued``, ``redeemed``, ``adjusted``, ``expired``,
+        ``balance``, as in `Books.customers`.
+
+    Raises:
+        ValueError: as for `keep_books`.
+
+    Example:
+        >>> entries = pd.DataFrame({"entry_id": [1, 2], "customer_id": 1, "kind": ["earn", "redeem"],
+        ...     "booked_at": pd.to_datetime(["2024-01-01", "2024-06-01"]), "points": [100, -80]})
+        >>> balances(entries)["balance"].tolist(), balances(entries, as_of="2024-05-31")["balance"].tolist()
+        ([20], [100])
+    """
+    frame = nw.from_native(entries)
+    if _has_windows(frame):
+        return _balances_in_engine(frame.lazy(), entries, as_of, expiry)
+    ledger = _look(entries, as_of, expiry)
+    return _customer_table(ledger, _posted(ledger)[0])
+
+
+def _has_windows(frame: Any) -> bool:
+    """Whether an engine can go through each customer's entries in sequence, and the columns are of fit types."""
+    if frame.implementation.is_pandas_like() or frame.implementation in (
+        nw.Implementation.PYARROW,
+        nw.Implementation.DASK,
+    ):
+        return False
+    schema = frame.collect_schema()
+    days = [schema[name] for name in ("booked_at", "expires_at") if name in schema]
+    return (
+        all(name in schema for name in COLUMNS)
+        and all(isinstance(kind, (nw.Date, nw.Datetime)) for kind in days)
+        and schema["points"].is_integer()
+    )
+
+
+def _rows_in_engine(frame: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Entries that count, by the rules of `_look`: days as dates, and a far day for lots that never expire."""
+    schema = frame.collect_schema()
+
+    def day(name: str) -> nw.Expr:
+        moment = nw.col(name)
+        kind = schema[name]
+        if isinstance(kind, nw.Datetime) and kind.time_zone is not None:
+            moment = moment.dt.replace_time_zone(None)
+        return moment.cast(nw.Date)
+
+    far = nw.lit(date(2999, 12, 31))
+    last = day("expires_at") if "expires_at" in schema else nw.lit(None, nw.Date)
+    rows = frame.select(
+        "entry_id",
+        "customer_id",
+        day=day("booked_at"),
+        kind=nw.col("kind").cast(nw.String),
+        points=nw.col("points").cast(nw.Int64),
+        last=last,
+    )
+    kind, points = nw.col("kind"), nw.col("points")
+    signed = (
+        ((kind == "earn") & (points >= 0)) | (kind.is_in(["redeem", "expire"]) & (points <= 0)) | (kind == "adjust")
+    )
+    timely = nw.col("last").is_null() | (nw.col("last") >= nw.col("day")) | (points <= 0)
+    known = (nw.col("day") >= nw.lit(date(1970, 1, 1))) & ~(
+        nw.col("customer_id").is_null() | points.is_null() | kind.is_null()
+    )
+    return rows.filter(known & signed & timely).with_columns(last=nw.col("last").fill_null(far))
+
+
+def _first_value(frame: nw.LazyFrame[Any]) -> Any:
+    """The only number of a frame."""
+    return frame.collect().to_pandas().iloc[0, 0]
+
+
+def _balances_in_engine(frame: nw.LazyFrame[Any], entries: Any, as_of: Any, expiry: str | None) -> pd.DataFrame:
+    if expiry not in (None, "booked", "derived"):
+        raise ValueError(f"expiry must be 'booked', 'derived' or None, not {expiry!r}")
+    names = [name for name in (*COLUMNS, "expires_at") if name in frame.collect_schema().names()]
+    counts = frame.select(n=nw.len(), ids=nw.col("entry_id").n_unique(), missing=nw.col("entry_id").is_null().sum())
+    n, ids, missing = (int(number) for number in counts.collect().to_pandas().iloc[0])
+    if n == 0 or missing:
+        _look(entries, as_of, expiry)  # which says what is wrong
+    if ids < n:
+        frame = frame.select(*names).unique()
+        again = frame.group_by("entry_id").agg(n=nw.len()).filter(nw.col("n") > 1).sort("entry_id").head(1)
+        found = again.collect().to_pandas()
+        if len(found):
+            raise ValueError(_two_contents(found["entry_id"].iloc[0]))
+    rows = _rows_in_engine(frame)
+    until = _as_day(as_of)
+    if until is None:
+        last_day = _first_value(rows.select(nw.col("day").max()))
+        until = _as_day(last_day) if not pd.isna(last_day) else 0
+    day = pd.Timestamp(_moments(np.array([until]))[0]).date()
+    if expiry is None:
+        booked = _first_value(rows.select((nw.col("kind") == "expire").sum().fill_null(0)))
+        expiry = "booked" if booked else "derived"
+    rows = rows.filter((nw.col("day") <= nw.lit(day)) & (nw.col("points") != 0))
+    if expiry == "derived":
+        rows = rows.filter(nw.col("kind") != "expire")
+    zero, points = nw.lit(0, nw.Int64), nw.col("points")
+    lots, taken = rows.filter(points > 0), rows.filter(points < 0)
+    before = nw.col("last").shift(1).over("customer_id", order_by=["day", "last"])
+    parts = [
+        lots.select(
+            "customer_id", "day", "kind", rank=nw.lit(0, nw.Int64), added=points, used=zero, lapsed=zero,
+            wild=(nw.col("last") < before).fill_null(False),
+        ),
+        taken.select(
+            "customer_id", "day", "kind", rank=nw.lit(1, nw.Int64), added=zero, used=-points, lapsed=zero,
+            wild=nw.lit(False),
+        ),
+    ]  # fmt: skip
+    if expiry == "derived":
+        gone = lots.filter(nw.col("last") <= nw.lit(day))
+        parts.append(
+            gone.select(
+                "customer_id", nw.col("last").alias("day"), "kind", rank=nw.lit(2, nw.Int64), added=zero, used=zero,
+                lapsed=points, wild=nw.lit(False),
+            )
+        )  # fmt: skip
+    order = ["day", "rank"]
+    events = nw.concat(parts).with_columns(
+        nw.col(name).cum_sum().over("customer_id", order_by=order).alias(f"{name}_by")
+        for name in ("added", "used", "lapsed")
+    )
+    short = (nw.col("lapsed_by") - nw.col("used_by")).cum_max().over("customer_id", order_by=order)
+    events = events.with_columns(gone=nw.max_horizontal(short, zero))
+    overdrawn = (nw.col("rank") == 1) & (nw.col("used_by") + nw.col("gone") > nw.col("added_by"))
+    used, kind = nw.col("used"), nw.col("kind")
+    table = (
+        events.with_columns(wild=nw.col("wild") | overdrawn)
+        .group_by("customer_id")
+        .agg(
+            issued=nw.col("added").sum().cast(nw.Int64),
+            redeemed=nw.when(kind == "redeem").then(used).otherwise(0).sum().cast(nw.Int64),
+            adjusted=nw.when(kind == "adjust").then(used).otherwise(0).sum().cast(nw.Int64),
+            expired=(nw.when(kind == "expire").then(used).otherwise(0).sum() + nw.col("gone").max()).cast(nw.Int64),
+            wild=nw.col("wild").any(),
+        )
+        .collect()
+        .to_pandas()
+    )
+    wild = table.pop("wild").to_numpy(dtype=bool)
+    table["balance"] = table["issued"] - table[["redeemed", "adjusted", "expired"]].sum(axis=1)
+    if wild.any():
+        some = frame.select(*names).filter(nw.col("customer_id").is_in(table.loc[wild, "customer_id"].tolist()))
+        rest = _look(some.collect().to_pandas(), day, expiry)
+        table = pd.concat([table[~wild], _customer_table(rest, _posted(rest)[0])], ignore_index=True)
+    return table.sort_values("customer_id", ignore_index=True)
+
+
 def reconcile(entries: Any, *, as_of: Any = None) -> pd.DataFrame:
     """Hold the expiries that a ledger books against those that follow from its ``expires_at``.
 
@@ -507,31 +679,6 @@ def reconcile(entries: Any, *, as_of: Any = None) -> pd.DataFrame:
     table["difference"] = table["booked"] - table["derived"]
     table = table[table["difference"] != 0]
     return table.iloc[np.argsort(-table["difference"].abs().to_numpy(), kind="stable")].reset_index(drop=True)
-
-
-def balances(entries: Any, *, as_of: Any = None, expiry: str | None = None) -> pd.DataFrame:
-    """What each customer holds at the end of a day.
-
-    Args:
-        entries: as for `keep_books`.
-        as_of: the day; default: the day of the last entry.
-        expiry: as for `keep_books`.
-
-    Returns:
-        One row a customer, by customer: ``customer_id``, ``issued``, ``redeemed``, ``adjusted``, ``expired``,
-        ``balance``, as in `Books.customers`.
-
-    Raises:
-        ValueError: as for `keep_books`.
-
-    Example:
-        >>> entries = pd.DataFrame({"entry_id": [1, 2], "customer_id": 1, "kind": ["earn", "redeem"],
-        ...     "booked_at": pd.to_datetime(["2024-01-01", "2024-06-01"]), "points": [100, -80]})
-        >>> balances(entries)["balance"].tolist(), balances(entries, as_of="2024-05-31")["balance"].tolist()
-        ([20], [100])
-    """
-    ledger = _look(entries, as_of, expiry)
-    return _customer_table(ledger, _posted(ledger)[0])
 
 
 def points_over_time(books: Books, *, every: str = "MS") -> pd.DataFrame:

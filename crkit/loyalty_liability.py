@@ -28,8 +28,8 @@ class Triangle(NamedTuple):
 
     Attributes:
         issued: points by cohort, less those taken back by hand.
-        redeemed: one row a cohort, one column an age (0 is the period of issue): points redeemed by the end of it; not a
-            number where that lies in the future.
+        redeemed: one row a cohort, one column an age (0 is the period of issue): points redeemed by the end of it; not
+            a number where that lies in the future.
         open: points that are neither used nor expired, by cohort.
         period: ``"M"``, ``"Q"`` or ``"Y"``.
     """
