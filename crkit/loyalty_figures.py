@@ -206,7 +206,7 @@ def plot_effect(effect: ProgrammeEffect, planted: Planted | None = None) -> figu
     title = f"The programme {verdict}: {_signed(a)} EUR a customer invited; members less others would say "
     title += f"{effect.naive.estimate:+,.0f}"
     said = "; ".join(f"{name}: {_signed(interval)}" for name, interval, _ in rows)
-    truth = (
+    marked = (
         ""
         if planted is None
         else f" Planted: {planted.per_customer:+.1f} a customer invited, {planted.enrolled:+.1f} a member."
@@ -246,7 +246,9 @@ def plot_discontinuity(
         figures.legend(right, loc="upper right")
     right.set_yticks([-i for i in range(len(rows))], [name for name, _ in rows])
     right.set(xlabel="jump, 95 % interval", ylim=(-len(rows) + 0.4, 0.8))
-    title = f"At {found.cutoff:g} the outcome jumps by {_signed(rows[-1][1], '+.3f')}"
+    jump = rows[-1][1]
+    sure = "jumps by" if jump.lower > 0 or jump.upper < 0 else "has no jump that can be told from none:"
+    title = f"At {found.cutoff:g} the outcome {sure} {_signed(jump, '+.3f')}"
     said = "; ".join(f"{name}: {_signed(interval, '+.3f')}".replace("\n", " ") for name, interval in rows)
     return figures.finish(
         fig,
