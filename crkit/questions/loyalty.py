@@ -20,6 +20,7 @@ SOON_DAYS = 90
 POINT_EUR = 0.05
 EXPECTED = 0.85
 EFFECT_EUR = 5.0
+GOLD_EUR = 300.0
 CAMPAIGN = 18
 WEEKS = 8
 PAYS = ("it pays", "it loses", "these data cannot tell")
@@ -186,7 +187,31 @@ def _by_sign(source: Source) -> str:
     return PAYS[0] if _effect(source).adjusted.estimate > 0 else PAYS[1]
 
 
-# ---- 9.10, 9.Q4 the grocery households
+# ---- 9.10 designs
+
+
+@functools.lru_cache(maxsize=8)
+def _people(source: Source) -> loyalty.People:
+    return loyalty.people(source["customers"], source["orders"])
+
+
+def _lived(source: Source, *, tier: bool, seed: int = 0) -> pd.Series:
+    tiers = (loyalty.Tier("gold", GOLD_EUR),) if tier else ()
+    design = loyalty.Design("one", tiers=tiers)
+    return loyalty.compare_designs([design], _people(source), seed=seed).table.iloc[0]
+
+
+def _tier_adds(source: Source, *, column: str = "profit_eur", other_seed: int = 0) -> float:
+    return float(_lived(source, tier=True)[column] - _lived(source, tier=False, seed=other_seed)[column])
+
+
+def _compared(source: Source) -> float:
+    designs = [loyalty.Design("gold", tiers=(loyalty.Tier("gold", GOLD_EUR),)), loyalty.Design("none")]
+    table = loyalty.compare_designs(designs, _people(source)).differences
+    return -float(table["difference_eur"].iloc[0])
+
+
+# ---- 9.11, 9.Q4 the grocery households
 
 
 @functools.cache
@@ -636,6 +661,44 @@ QUESTIONS = (
     ),
     Question(
         name="9.10",
+        title="What a tier adds",
+        ask=(
+            "Under the assumptions as they are, over 24 months: how much more profit does a programme with a tier gold "
+            f"from {GOLD_EUR:g} EUR bring than the same one without a tier? Let the same customers, people(customers, "
+            "orders), live through both, with seed 0."
+        ),
+        kind="number",
+        relative=1e-3,
+        points=2,
+        needs=("orders.margin_eur", "customers"),
+        solve=_tier_adds,
+        means="The same customers with the same orders lived through both, so chance has no part in the difference.",
+        hints=(
+            "Design('gold', tiers=(Tier('gold', ...),)) and Design('none'); everything else stays as it is.",
+            "compare_designs([...], who) has differences: profit of the one less that of the other.",
+        ),
+        misconceptions=(
+            Misconception(
+                "other customers for each",
+                functools.partial(_tier_adds, other_seed=1),
+                "Here each design met its own draws, so part of the difference is luck. Give both the same seed.",
+            ),
+            Misconception(
+                "margin alone",
+                functools.partial(_tier_adds, column="extra_margin_eur"),
+                "This is the additional margin. Rewards, and what is still owed, come off it.",
+            ),
+            Misconception(
+                "turned round",
+                lambda source: -_tier_adds(source),
+                "This is without less with. The question asks how much more the tier brings.",
+            ),
+        ),
+        alternatives=(_compared,),
+        wrong=(lambda source: _tier_adds(source) + 10, lambda source: 1.01 * _tier_adds(source) + 5),
+    ),
+    Question(
+        name="9.11",
         title="What a loyalty card takes off",
         ask=(
             "In datasets.load('complete_journey'): what share of the shelf price did the loyalty card take off? The "
