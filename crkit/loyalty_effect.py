@@ -88,16 +88,16 @@ def programme_table(
 
     Args:
         customers: one row a customer with ``customer_id``, ``joined_at``, ``loyalty_arm`` (invited, holdout; others are
-            left out) and ``enrolled_at``; ``age_group``, ``acquired_through`` and ``language`` if they are known.
+            left out) and ``enrolled_at``.
         orders: one row an order with ``customer_id``, ``ordered_at``, ``amount_eur`` and the outcome. Any engine.
         outcome: the column that is summed: ``"margin_eur"`` (after rewards) or ``"amount_eur"``.
         ends_at: when the data end; default: the last order.
 
     Returns:
         One row a customer: ``customer_id``, ``invited``, ``enrolled`` (both true or false), ``outcome`` (sum over the
-        orders after the first), and the covariates: ``days`` since the account was opened, ``first_amount``,
-        ``amount_days`` (their product, in thousands), and a column of 0 and 1 for each age group, first contact and
-        language but the most frequent.
+        orders after the first), and the covariates ``days`` since the account was opened, ``first_amount`` and
+        ``amount_days`` (their product, in thousands). Add columns of numbers that you know better; a covariate that
+        says little about the outcome makes the interval longer, not shorter.
 
     Raises:
         ValueError: if a column is missing, or nobody was held out.
@@ -119,7 +119,7 @@ def programme_table(
     end = _pandas(frame.select(nw.col("ordered_at").max()))["ordered_at"].iloc[0] if ends_at is None else ends_at
     days = (pd.Timestamp(end) - some["joined_at"]).dt.total_seconds().to_numpy() / 86_400
     first = sums["first_amount"].fillna(0.0).to_numpy(dtype=np.float64)
-    table = pd.DataFrame(
+    return pd.DataFrame(
         {
             "customer_id": some["customer_id"],
             "invited": (some["loyalty_arm"] == "invited").to_numpy(),
@@ -130,12 +130,6 @@ def programme_table(
             "amount_days": first * days / 1000,
         }
     )
-    for name in ("age_group", "acquired_through", "language"):
-        if name in some:
-            values = some[name].astype(str)
-            for value in values.value_counts().index[1:]:
-                table[f"{name} {value}"] = (values == value).astype(float)
-    return table
 
 
 @dataclass(frozen=True)

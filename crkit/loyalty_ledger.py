@@ -577,7 +577,7 @@ def _balances_in_engine(frame: nw.LazyFrame[Any], entries: Any, as_of: Any, expi
         raise ValueError(f"expiry must be 'booked', 'derived' or None, not {expiry!r}")
     names = [name for name in (*COLUMNS, "expires_at") if name in frame.collect_schema().names()]
     counts = frame.select(n=nw.len(), ids=nw.col("entry_id").n_unique(), missing=nw.col("entry_id").is_null().sum())
-    n, ids, missing = (int(number) for number in counts.collect().to_pandas().iloc[0])
+    n, ids, missing = (int(number) for number in counts.collect().to_pandas().fillna(0).iloc[0])
     if n == 0 or missing:
         _look(entries, as_of, expiry)  # which says what is wrong
     if ids < n:

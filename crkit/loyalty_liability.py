@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,7 +117,8 @@ class ChainLadder:
             ``upper``. The interval is of what will happen, chance included.
         rate: share of all points issued so far that will be redeemed.
         se: standard error of all cohorts' ultimate points together.
-        covariance: of the cohorts' ultimate points.
+        parts: covariance of the cohorts' ultimate points, by the age from which it stems: ages x cohorts x cohorts.
+        freedom: degrees of freedom of each part, from the ratios that it was estimated from.
         triangle: what it was made from.
         level: of the intervals.
     """
@@ -128,7 +128,8 @@ class ChainLadder:
     table: pd.DataFrame
     rate: Interval
     se: float
-    covariance: Floats
+    parts: Floats
+    freedom: Floats
     triangle: Triangle
     level: float
 
@@ -146,7 +147,8 @@ def chain_ladder(triangle: Triangle, *, level: float = 0.95) -> ChainLadder:
     what was redeemed by the age before (Mack's assumptions; cohorts independent, variance in proportion). That fails
     when the programme changes, or customers do; the ages after the oldest cohort's are taken to add nothing.
 
-    The interval is log-normal in what is still to come, and cut to what is possible: no less than was redeemed, no more
+    The interval is log-normal in what is still to come, with the t-quantile of Satterthwaite (1946), because the variance
+    itself is known from a few cohorts only; without it such intervals hold too little. And it is cut to what is possible: no less than was redeemed, no more
     than that and the points still open. Where nothing of a cohort is redeemed yet the method knows nothing, and the
     interval is all that is possible.
 
@@ -161,7 +163,7 @@ def chain_ladder(triangle: Triangle, *, level: float = 0.95) -> ChainLadder:
         ValueError: if there are fewer than three cohorts, nothing was redeemed, or the level is not between 0 and 1.
 
     Source: Mack (1993), Distribution-free calculation of the standard error of chain ladder reserve estimates, ASTIN
-    Bulletin 23.
+    Bulletin 23; Satterthwaite (1946), An approximate distribution of estimates of variance components, Biometrics 2.
 
     Example:
         >>> cumulative = pd.DataFrame([[10.0, 20.0, 22.0], [20.0, 40.0, np.nan], [10.0, np.nan, np.nan]])
@@ -206,12 +208,14 @@ def chain_ladder(triangle: Triangle, *, level: float = 0.95) -> ChainLadder:
     shared = np.divide(noise, weight, out=np.zeros_like(noise), where=weight > 0)
     future = np.arange(ages - 1) >= age[:, None]
     own = np.divide(noise, filled[:, :-1], out=np.zeros((n, ages - 1)), where=filled[:, :-1] > 0)
-    covariance = np.outer(ultimate, ultimate) * ((future * shared) @ future.T.astype(float))
-    covariance[np.diag_indices(n)] += ultimate**2 * (future * own).sum(axis=1)
-    se = np.sqrt(np.diag(covariance))
+    parts = np.einsum("i,j,ik,jk,k->kij", ultimate, ultimate, future, future, shared)
+    parts[:, np.arange(n), np.arange(n)] += ((ultimate**2)[:, None] * future * own).T
+    freedom = np.maximum(known[:, 1:].sum(axis=0) - 1.0, 1.0)
+    every = np.eye(n)
+    se = np.sqrt(_variance(parts, every))
 
     issued, still = triangle.issued.to_numpy(dtype=np.float64), triangle.open.to_numpy(dtype=np.float64)
-    low, high = _interval(ultimate - redeemed, se, level)
+    low, high = _interval(ultimate - redeemed, parts, freedom, every, level)
     most = redeemed + np.maximum(still, 0.0)
     low, high = np.minimum(redeemed + low, most), np.minimum(redeemed + high, most)
     blind = (redeemed == 0) & (still > 0)
@@ -232,28 +236,40 @@ def chain_ladder(triangle: Triangle, *, level: float = 0.95) -> ChainLadder:
             "upper": high / share,
         }
     )
-    total_se = float(np.sqrt(covariance.sum()))
-    low, high = _interval(np.array([ultimate.sum() - redeemed.sum()]), np.array([total_se]), level)
+    together = np.ones((1, n))
+    low, high = _interval(np.array([ultimate.sum() - redeemed.sum()]), parts, freedom, together, level)
     ends = np.minimum(redeemed.sum() + np.array([low[0], high[0]]), most.sum()) / issued.sum()
     return ChainLadder(
         pd.Series(factors, index=pd.RangeIndex(ages - 1, name="age"), name="factor"),
         pd.Series(sigma2, index=pd.RangeIndex(ages - 1, name="age"), name="sigma2"),
         table,
         Interval(float(ultimate.sum() / issued.sum()), float(ends[0]), float(ends[1])),
-        total_se,
-        covariance,
+        float(np.sqrt(_variance(parts, together)[0])),
+        parts,
+        freedom,
         triangle,
         level,
     )
 
 
-def _interval(still: Floats, se: Floats, level: float) -> tuple[Floats, Floats]:
-    """A log-normal interval with this mean and standard error; a point where nothing is to come."""
-    z = NormalDist().inv_cdf(0.5 + level / 2)
+def _variance(parts: Floats, slopes: Floats) -> Floats:
+    """The variance of each linear combination of the cohorts' ultimate points; slopes are combinations x cohorts."""
+    variance: Floats = np.einsum("kij,mi,mj->m", parts, slopes, slopes)
+    return np.maximum(variance, 0.0)
+
+
+def _interval(still: Floats, parts: Floats, freedom: Floats, slopes: Floats, level: float) -> tuple[Floats, Floats]:
+    """A log-normal interval around what is still to come; a point where nothing is."""
+    from scipy.special import stdtrit
+
+    by_age = np.maximum(np.einsum("kij,mi,mj->mk", parts, slopes, slopes), 0.0)
+    variance = by_age.sum(axis=1)
+    doubt = (by_age**2 / freedom).sum(axis=1)
+    degrees = np.divide(variance**2, doubt, out=np.full(len(still), 1e6), where=doubt > 0)
     some = still > 0
-    spread2 = np.log1p(np.divide(se, still, out=np.zeros_like(se), where=some) ** 2)
+    spread2 = np.log1p(np.divide(variance, still**2, out=np.zeros_like(variance), where=some))
     middle = np.log(np.where(some, still, 1.0)) - spread2 / 2
-    spread = z * np.sqrt(spread2)
+    spread = stdtrit(degrees, 0.5 + level / 2) * np.sqrt(spread2)
     return np.where(some, np.exp(middle - spread), 0.0), np.where(some, np.exp(middle + spread), 0.0)
 
 
@@ -417,8 +433,7 @@ def owed(
     liability = owing(ultimate)
     low, high = (owing(t[name].to_numpy(dtype=np.float64)) for name in ("ultimate_lower", "ultimate_upper"))
     slope = np.divide(allocated * redeemed, ultimate**2, out=np.zeros_like(ultimate), where=liability > 0)
-    se = float(np.sqrt(slope @ ladder.covariance @ slope))
-    ends = _interval(np.array([liability.sum()]), np.array([se]), ladder.level)
+    ends = _interval(np.array([liability.sum()]), ladder.parts, ladder.freedom, slope[None, :], ladder.level)
     table = pd.DataFrame(
         {
             "cohort": t["cohort"],
