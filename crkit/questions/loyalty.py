@@ -20,10 +20,10 @@ SOON_DAYS = 90
 POINT_EUR = 0.05
 EXPECTED = 0.85
 EFFECT_EUR = 5.0
-GOLD_EUR = 300.0
-CAMPAIGN = 18
+GOLD_EUR, LOWER_EUR = 300.0, 200.0
+CAMPAIGN = 13
 WEEKS = 8
-PAYS = ("it pays", "it loses", "these data cannot tell")
+SALES = ("it raises sales", "it lowers sales", "these data cannot tell")
 COMPARISONS = ("sent and not sent", "before and after", "the difference of the changes", "none of these")
 
 
@@ -32,9 +32,31 @@ def _books(source: Source) -> loyalty.Books:
     return loyalty.keep_books(source["points"])
 
 
-def _sum_of(source: Source, *kinds: str) -> int:
-    points = source["points"]
-    return int(points.loc[points["kind"].isin(kinds), "points"].sum())
+# ---- 9.1 what became of old points
+
+
+def _lapsed(source: Source, year: int | None = 2024) -> float:
+    lots = _books(source).lots
+    some = lots if year is None else lots[lots["issued_on"].dt.year == year]
+    return float(some["expired"].sum() / some["issued"].sum())
+
+
+def _lapsed_of_settled(source: Source) -> float:
+    totals = _books(source).customers[["redeemed", "expired"]].sum()
+    return float(totals["expired"] / totals.sum())
+
+
+def _lapsed_by_lot(source: Source) -> float:
+    lots = _books(source).lots
+    some = lots[lots["issued_on"].dt.year == 2024]
+    return float((some["expired"] / some["issued"]).mean())
+
+
+def _lapsed_from_uses(source: Source) -> float:
+    points, uses = source["points"], _books(source).uses
+    issued = points.loc[(points["points"] > 0) & (points["booked_at"].dt.year == 2024), "points"].sum()
+    lapsed = uses[(uses["kind"] == "expire") & (uses["issued_on"].dt.year == 2024)]
+    return float(lapsed["points"].sum() / issued)
 
 
 # ---- 9.2 what customers hold on a day
@@ -101,12 +123,12 @@ def _allocated(source: Source, value: float = POINT_EUR * EXPECTED) -> float:
 
 @functools.lru_cache(maxsize=8)
 def _ladder(source: Source) -> loyalty.ChainLadder:
-    return loyalty.chain_ladder(loyalty.redemption_triangle(_books(source), period="Q"))
+    return loyalty.chain_ladder(loyalty.redemption_triangle(_books(source), period="M"))
 
 
 def _cohort(source: Source) -> pd.Series:
-    """The quarter before the last: the one that question 9.5 asks about."""
-    return _ladder(source).table.iloc[-2]
+    """The last month but two: the one that question 9.5 asks about."""
+    return _ladder(source).table.iloc[-3]
 
 
 def _by_factors(source: Source, last: int | None = None) -> float:
@@ -178,13 +200,19 @@ def _as_treated(source: Source) -> float:
     return float(table.loc[table["enrolled"], "outcome"].mean() - table.loc[~table["invited"], "outcome"].mean())
 
 
+@functools.lru_cache(maxsize=8)
+def _on_sales(source: Source) -> loyalty.ProgrammeEffect:
+    table = loyalty.programme_table(source["customers"], source["orders"], outcome="amount_eur")
+    return loyalty.programme_effect(table)
+
+
 def _verdict(source: Source) -> str:
-    found = _effect(source).adjusted
-    return PAYS[0] if found.lower > 0 else PAYS[1] if found.upper < 0 else PAYS[2]
+    found = _on_sales(source).adjusted
+    return SALES[0] if found.lower > 0 else SALES[1] if found.upper < 0 else SALES[2]
 
 
 def _by_sign(source: Source) -> str:
-    return PAYS[0] if _effect(source).adjusted.estimate > 0 else PAYS[1]
+    return SALES[0] if _on_sales(source).adjusted.estimate > 0 else SALES[1]
 
 
 # ---- 9.10 designs
@@ -195,20 +223,22 @@ def _people(source: Source) -> loyalty.People:
     return loyalty.people(source["customers"], source["orders"])
 
 
-def _lived(source: Source, *, tier: bool, seed: int = 0) -> pd.Series:
-    tiers = (loyalty.Tier("gold", GOLD_EUR),) if tier else ()
-    design = loyalty.Design("one", tiers=tiers)
-    return loyalty.compare_designs([design], _people(source), seed=seed).table.iloc[0]
+def _with_gold(from_eur: float) -> loyalty.Design:
+    return loyalty.Design(f"from {from_eur:g}", tiers=(loyalty.Tier("gold", from_eur),))
 
 
-def _tier_adds(source: Source, *, column: str = "profit_eur", other_seed: int = 0) -> float:
-    return float(_lived(source, tier=True)[column] - _lived(source, tier=False, seed=other_seed)[column])
+@functools.lru_cache(maxsize=32)
+def _lived(source: Source, from_eur: float, seed: int = 0) -> pd.Series:
+    return loyalty.compare_designs([_with_gold(from_eur)], _people(source), seed=seed).table.iloc[0]
+
+
+def _lower_adds(source: Source, *, column: str = "profit_eur", other_seed: int = 0) -> float:
+    return float(_lived(source, LOWER_EUR)[column] - _lived(source, GOLD_EUR, other_seed)[column])
 
 
 def _compared(source: Source) -> float:
-    designs = [loyalty.Design("gold", tiers=(loyalty.Tier("gold", GOLD_EUR),)), loyalty.Design("none")]
-    table = loyalty.compare_designs(designs, _people(source)).differences
-    return -float(table["difference_eur"].iloc[0])
+    designs = [_with_gold(LOWER_EUR), _with_gold(GOLD_EUR)]
+    return -float(loyalty.compare_designs(designs, _people(source)).differences["difference_eur"].iloc[0])
 
 
 # ---- 9.11, 9.Q4 the grocery households
@@ -277,40 +307,39 @@ def _more_customers(source: Source) -> float:
 QUESTIONS = (
     Question(
         name="9.1",
-        title="What customers hold",
-        ask="How many points do all customers together hold at the end of the ledger?",
+        title="What became of old points",
+        ask="Of the points issued in 2024, what share has expired by the end of the ledger?",
         kind="number",
+        share=True,
         relative=0,
-        absolute=0.5,
+        absolute=0.0005,
         needs=("points",),
-        solve=lambda source: int(source["points"]["points"].sum()),
-        means="Each of these points is a promise. What it will cost depends on how many of them will be used.",
+        solve=_lapsed,
+        means="These points have had their year, so this share is settled. That of all points is not.",
         hints=(
-            "The column points is positive where points are added and negative where they are taken.",
-            "Every kind of entry counts.",
+            "keep_books(points) has lots: one row for what was issued by one entry, with issued_on and expired.",
+            "Keep the lots of 2024, add up both columns, and divide.",
         ),
         misconceptions=(
             Misconception(
-                "expired points still held",
-                lambda source: _sum_of(source, "earn", "redeem", "adjust"),
-                "This still counts points that have expired. Their entries take them away.",
+                "of all points",
+                functools.partial(_lapsed, year=None),
+                "This divides by all points ever issued. The young ones have not had time to expire.",
             ),
             Misconception(
-                "all that was earned",
-                lambda source: _sum_of(source, "earn"),
-                "This is what was earned since the beginning. Much of it has been used or has expired.",
+                "of those used or expired",
+                _lapsed_of_settled,
+                "This divides by the points that are used or expired already. Those that are used fast come first, so "
+                "it is too low.",
             ),
             Misconception(
-                "adjustments forgotten",
-                lambda source: _sum_of(source, "earn", "redeem", "expire"),
-                "This leaves out the points that were given by hand. Customers hold them like any others.",
+                "mean of the lots' shares",
+                _lapsed_by_lot,
+                "This gives a lot of few points the same weight as one of many. Add up first, then divide.",
             ),
         ),
-        alternatives=(
-            lambda source: _books(source).outstanding,
-            lambda source: float(loyalty.balances(source["points"])["balance"].sum()),
-        ),
-        wrong=(lambda source: source["points"]["points"].sum() + 1, lambda source: len(source["points"])),
+        alternatives=(_lapsed_from_uses,),
+        wrong=(lambda source: 1 - _lapsed(source), lambda source: _lapsed(source) + 0.01),
     ),
     Question(
         name="9.2",
@@ -440,8 +469,8 @@ QUESTIONS = (
         name="9.5",
         title="How many will be used",
         ask=(
-            "Make the redemption triangle by quarters. Of the points issued in the last quarter but one, what share "
-            "will be redeemed in the end, by the chain ladder?"
+            "Make the redemption triangle by months. Of the points issued in its last month but two, what share will "
+            "be redeemed in the end, by the chain ladder?"
         ),
         kind="number",
         share=True,
@@ -452,7 +481,7 @@ QUESTIONS = (
         solve=lambda source: float(_cohort(source)["rate"]),
         means="A cohort is judged by how older ones went on, not by what it has done so far.",
         hints=(
-            "chain_ladder(redemption_triangle(keep_books(points), period='Q')) has a table with one row a quarter.",
+            "chain_ladder(redemption_triangle(keep_books(points), period='M')) has a table with one row a month.",
             "By hand: multiply what is redeemed so far with the factors of all ages still to come; divide by issued.",
         ),
         misconceptions=(
@@ -464,16 +493,16 @@ QUESTIONS = (
             Misconception(
                 "one step only",
                 lambda source: _by_factors(source, last=int(_cohort(source)["age"]) + 1),
-                "This goes one quarter on. Multiply the factors of all ages still to come.",
+                "This goes one month on. Multiply the factors of all ages still to come.",
             ),
             Misconception(
-                "all quarters together",
+                "all months together",
                 lambda source: _ladder(source).rate.estimate,
-                "This is the rate of all quarters together. The question asks for one.",
+                "This is the rate of all months together. The question asks for one.",
             ),
         ),
         alternatives=(_by_factors, lambda source: round(float(_cohort(source)["rate"]), 4)),
-        wrong=(lambda source: 1 - float(_cohort(source)["rate"]), lambda source: float(_cohort(source)["ultimate"])),
+        wrong=(lambda source: 1 - float(_cohort(source)["rate"]), lambda source: float(_cohort(source)["rate"]) + 0.1),
     ),
     Question(
         name="9.6",
@@ -628,23 +657,23 @@ QUESTIONS = (
         name="9.9",
         title="What may be said",
         ask=(
-            "Look at the adjusted effect per customer invited and its 95 % interval. What may the company say of its "
-            f"programme's margin? One of: {'; '.join(PAYS)}."
+            "Take sales for the outcome (amount_eur). Look at the adjusted effect per customer invited and its 95 % "
+            f"interval. What may the company say of its programme? One of: {'; '.join(SALES)}."
         ),
         kind="choice",
-        choices=PAYS,
+        choices=SALES,
         needs=("orders.margin_eur", "customers.loyalty_arm"),
         solve=_verdict,
-        means="An interval on both sides of zero rules nothing out: neither that it pays, nor that it loses.",
+        means="An interval on both sides of zero rules neither out: that it raises sales, or that it does nothing.",
         hints=(
-            "programme_effect(table).adjusted has estimate, lower and upper.",
+            "programme_table takes outcome='amount_eur'; programme_effect(table).adjusted has lower and upper.",
             "If the interval holds zero, both directions remain possible.",
         ),
         misconceptions=(
             Misconception(
-                "members bring more",
-                lambda source: PAYS[0] if _effect(source).naive.lower > 0 else PAYS[2],
-                "Members do bring more than others, and did before they joined. That is no effect.",
+                "members buy more",
+                lambda source: SALES[0] if _on_sales(source).naive.lower > 0 else SALES[2],
+                "Members do buy more than others, and did before they joined. That is no effect.",
             ),
             Misconception(
                 "the estimate alone",
@@ -655,47 +684,47 @@ QUESTIONS = (
         ),
         alternatives=(lambda source: f" {_verdict(source).upper()} ",),
         wrong=(
-            lambda source: next(one for one in PAYS if one != _verdict(source)),
-            lambda _: "it pays for the best customers",
+            lambda source: next(one for one in SALES if one != _verdict(source)),
+            lambda _: "it raises the sales of the best customers",
         ),
     ),
     Question(
         name="9.10",
-        title="What a tier adds",
+        title="What a lower threshold adds",
         ask=(
-            "Under the assumptions as they are, over 24 months: how much more profit does a programme with a tier gold "
-            f"from {GOLD_EUR:g} EUR bring than the same one without a tier? Let the same customers, people(customers, "
-            "orders), live through both, with seed 0."
+            "Under the assumptions as they are, over 24 months: how much more profit does a programme bring with a "
+            f"tier gold from {LOWER_EUR:g} EUR than the same one with gold from {GOLD_EUR:g} EUR? Let the same customers, "
+            "people(customers, orders), live through both, with seed 0."
         ),
         kind="number",
         relative=1e-3,
         points=2,
         needs=("orders.margin_eur", "customers"),
-        solve=_tier_adds,
+        solve=_lower_adds,
         means="The same customers with the same orders lived through both, so chance has no part in the difference.",
         hints=(
-            "Design('gold', tiers=(Tier('gold', ...),)) and Design('none'); everything else stays as it is.",
+            "Design('one name', tiers=(Tier('gold', from_eur),)), and another; everything else stays as it is.",
             "compare_designs([...], who) has differences: profit of the one less that of the other.",
         ),
         misconceptions=(
             Misconception(
                 "other customers for each",
-                functools.partial(_tier_adds, other_seed=1),
+                functools.partial(_lower_adds, other_seed=1),
                 "Here each design met its own draws, so part of the difference is luck. Give both the same seed.",
             ),
             Misconception(
                 "margin alone",
-                functools.partial(_tier_adds, column="extra_margin_eur"),
+                functools.partial(_lower_adds, column="extra_margin_eur"),
                 "This is the additional margin. Rewards, and what is still owed, come off it.",
             ),
             Misconception(
                 "turned round",
-                lambda source: -_tier_adds(source),
-                "This is without less with. The question asks how much more the tier brings.",
+                lambda source: -_lower_adds(source),
+                "This is the higher threshold less the lower one. The question asks for it the other way round.",
             ),
         ),
         alternatives=(_compared,),
-        wrong=(lambda source: _tier_adds(source) + 10, lambda source: 1.01 * _tier_adds(source) + 5),
+        wrong=(lambda source: _lower_adds(source) + 10, lambda source: 1.01 * _lower_adds(source) + 5),
     ),
     Question(
         name="9.11",
@@ -845,9 +874,9 @@ QUESTIONS = (
                 "Everybody's sales change with the season. Those without the campaign show how.",
             ),
             Misconception(
-                "an interval without zero",
+                "the placebo ignored",
                 lambda _: COMPARISONS[2],
-                "Its interval may leave out zero. But the placebo, the same one window earlier, does so too.",
+                "The placebo, the same comparison one window earlier, finds a difference where there was no campaign.",
             ),
         ),
         alternatives=(lambda source: _believed(source).upper(),),
