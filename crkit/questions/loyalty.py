@@ -693,8 +693,8 @@ QUESTIONS = (
         title="What a lower threshold adds",
         ask=(
             "Under the assumptions as they are, over 24 months: how much more profit does a programme bring with a "
-            f"tier gold from {LOWER_EUR:g} EUR than the same one with gold from {GOLD_EUR:g} EUR? Let the same customers, "
-            "people(customers, orders), live through both, with seed 0."
+            f"tier gold from {LOWER_EUR:g} EUR than the same one with gold from {GOLD_EUR:g} EUR? Let the same "
+            "customers, people(customers, orders), live through both, with seed 0."
         ),
         kind="number",
         relative=1e-3,
