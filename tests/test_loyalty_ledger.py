@@ -255,7 +255,7 @@ def test_every_wrong_entry_is_set_aside_with_its_reason() -> None:
         5: "is of a kind that is not earn, redeem, expire or adjust",
         6: "has no customer",
         7: "has no whole number of points",
-        8: "has no date since 1970",
+        8: "has no date from 1970 to 2149",
     }
     assert books.lots["entry_id"].tolist() == [1]
     same = to_engine(entries.assign(points=entries["points"].round().astype("int64")).drop(index=6), "duckdb")
@@ -304,6 +304,16 @@ def test_names_time_zones_and_texts_are_read() -> None:
     texts = entries.assign(booked_at=["2024-02-01", "2024-01-31"])
     assert loyalty.keep_books(texts).outstanding == 5
     assert loyalty.balances(to_engine(texts, "duckdb"))["balance"].tolist() == [5]
+
+
+def test_a_lot_that_ends_in_the_year_9999_never_expires() -> None:
+    entries = ledger((1, 1, 0, "earn", 10, None), (2, 1, 1, "earn", 5, 20), (3, 1, 2, "redeem", -6, None))
+    far = entries.assign(expires_at=entries["expires_at"].fillna(pd.Timestamp("9999-12-31")))
+    for table in (entries, far):
+        books = loyalty.keep_books(table, as_of=day(40))
+        assert books.lots["left"].tolist() == [9, 0]
+        assert books.lots["expires_on"].isna().tolist() == [True, False]
+        assert loyalty.balances(to_engine(table, "polars"), as_of=day(40))["balance"].tolist() == [9]
 
 
 def test_the_input_stays_as_it_was(kittiwake: pd.DataFrame) -> None:
