@@ -426,7 +426,7 @@ def _bandwidth(x: Floats, y: Floats) -> float:
     n, spread = len(x), float(x.std())
     pilot = 1.84 * spread * n ** (-1 / 5)
     near = [(x >= -pilot) & (x < 0), (x >= 0) & (x <= pilot)]
-    if min(side.sum() for side in near) < 3:
+    if min(side.sum() for side in near) < 3 or not np.ptp(y) > 0:
         return 2 * spread
     density = sum(side.sum() for side in near) / (2 * n * pilot)
     noise = sum(((y[side] - y[side].mean()) ** 2).sum() for side in near) / sum(side.sum() for side in near)

@@ -181,13 +181,14 @@ def plot_effect(effect: ProgrammeEffect, planted: Planted | None = None) -> figu
         planted: the truth of a simulated company, to be marked.
     """
     fig, (ax,) = figures.new(size=(9.5, 4.0))
-    rows = [
+    every = [
         ("a customer invited, holdout", effect.per_customer, planted and planted.per_customer),
         ("a customer invited, sharpened", effect.adjusted, planted and planted.per_customer),
         ("a member, holdout", effect.enrolled, planted and planted.enrolled),
         ("a member, sharpened", effect.enrolled_adjusted, planted and planted.enrolled),
         ("members less others (wrong)", effect.naive, planted and planted.enrolled),
     ]
+    rows = [row for row in every if np.isfinite(row[1].estimate)]
     for i, (_, interval, truth) in enumerate(rows):
         kind = i // 2
         style = {**figures.line(kind), "linestyle": "none", "markersize": 7}
@@ -203,8 +204,9 @@ def plot_effect(effect: ProgrammeEffect, planted: Planted | None = None) -> figu
         figures.legend(ax, loc="upper right")
     a = effect.adjusted
     verdict = "pays" if a.lower > 0 else "costs more than it brings" if a.upper < 0 else "cannot be told from nothing"
-    title = f"The programme {verdict}: {_signed(a)} EUR a customer invited; members less others would say "
-    title += f"{effect.naive.estimate:+,.0f}"
+    title = f"The programme {verdict}: {_signed(a)} EUR a customer invited"
+    if np.isfinite(effect.naive.estimate):
+        title += f"; members less others would say {effect.naive.estimate:+,.0f}"
     said = "; ".join(f"{name}: {_signed(interval)}" for name, interval, _ in rows)
     marked = (
         ""
@@ -280,10 +282,11 @@ def plot_pressure(pressure: Pressure) -> figures.Figure:
         xlim=(0, edges[-1]),
     )  # fmt: skip
     figures.legend(ax, loc="upper right")
-    title = (
-        f"{pressure.late.share:.0%} of the orders that reach the tier in the last quarter hit it to the euro; "
-        f"{pressure.early.share:.0%} before"
-    )
+    if not pressure.late.cases:
+        title = f"No order of a last quarter reached {pressure.threshold_eur:,.0f} EUR"
+    else:
+        title = f"{pressure.late.share:.0%} of the orders that reach the tier in the last quarter hit it to the euro"
+        title += f"; {pressure.early.share:.0%} before" if pressure.early.cases else ""
     return figures.finish(
         fig,
         title=title,
