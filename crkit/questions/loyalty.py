@@ -500,6 +500,11 @@ QUESTIONS = (
                 lambda source: _ladder(source).rate.estimate,
                 "This is the rate of all months together. The question asks for one.",
             ),
+            Misconception(
+                "all months together",
+                lambda source: loyalty.chain_ladder(loyalty.redemption_triangle(_books(source))).rate.estimate,
+                "This is the rate of all quarters together. The question asks for one month.",
+            ),
         ),
         alternatives=(_by_factors, lambda source: round(float(_cohort(source)["rate"]), 4)),
         wrong=(lambda source: 1 - float(_cohort(source)["rate"]), lambda source: float(_cohort(source)["rate"]) + 0.1),
@@ -802,7 +807,7 @@ QUESTIONS = (
         relative=1e-4,
         needs=("points", "customers.tier"),
         solve=_by_tier,
-        means="What the programme owes, it owes mostly to the tier that it was made for.",
+        means="Times the number of members, these means say to which tier the programme owes most.",
         hints=(
             "Add up the points of each customer, and bring them to the customers of the two tiers.",
             "A member without an entry holds no points: fill the gap with zero before you take the mean.",
