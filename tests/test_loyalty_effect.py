@@ -254,6 +254,18 @@ def test_pressure_shows_late_in_the_year_only(small: company.Company, monkeypatc
     assert none.late.lower < none.early.upper
 
 
+def test_figures_say_where_there_is_nothing_to_compare(small: company.Company) -> None:
+    nobody = loyalty.programme_table(small.customers.assign(enrolled_at=pd.NaT), small.orders)
+    figure = loyalty.plot_effect(loyalty.programme_effect(nobody))
+    assert "a member" not in figure.alt
+    assert "nan" not in figure.alt + figure.get_suptitle()
+    early = small.orders[small.orders["ordered_at"] < "2024-09-01"]
+    figure = loyalty.plot_pressure(loyalty.points_pressure(early, small.points, threshold_eur=300))
+    assert figure.get_suptitle() == "No order of a last quarter reached 300 EUR"
+    flat = loyalty.discontinuity(np.arange(-30.0, 30), np.zeros(60), 0)
+    assert "no jump that can be told from none" in loyalty.plot_discontinuity(flat).get_suptitle()
+
+
 def test_too_few_at_a_threshold_are_refused() -> None:
     with pytest.raises(ValueError, match="19 customers below and 20 above 0: at least 20"):
         loyalty.discontinuity(np.arange(-19, 20), np.zeros(39), 0)

@@ -236,6 +236,11 @@ def test_points_can_be_used_on_their_last_day_and_not_after() -> None:
     books = loyalty.keep_books(entries)
     assert books.customers.to_numpy().tolist() == [[1, 10, 4, 0, 6, 0]]
     assert books.set_aside["entry_id"].tolist() == [3]
+    two_lots = ledger((1, 1, 0, "earn", 10, 5), (2, 1, 0, "earn", 10, 30), (3, 1, 5, "redeem", -4, None))
+    for engine in ENGINES:
+        for table, expected in ((entries, [1, 10, 4, 0, 6, 0]), (two_lots, [1, 20, 4, 0, 6, 10])):
+            found = loyalty.balances(to_engine(table, engine), expiry="derived", as_of=day(6))
+            assert found.to_numpy().tolist() == [expected]
 
 
 def test_every_wrong_entry_is_set_aside_with_its_reason() -> None:
