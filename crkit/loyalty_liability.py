@@ -83,7 +83,7 @@ def redemption_triangle(books: Books, *, period: str = "Q") -> Triangle:
     points = uses["points"].to_numpy(dtype=np.float64)
     rows = counted("redeem")
     cells = np.bincount(cohort[rows] * n + (used - cohort)[rows], points[rows], minlength=n * n).reshape(n, n)
-    sums = np.cumsum(cells, axis=1)
+    sums = np.cumsum(cells.astype(np.float64), axis=1)
     sums[np.add.outer(np.arange(n), np.arange(n)) >= n] = np.nan
     taken, lapsed = (
         np.bincount(cohort[counted(kind)], points[counted(kind)], minlength=n) for kind in ("adjust", "expire")
@@ -145,7 +145,9 @@ def chain_ladder(triangle: Triangle, *, level: float = 0.95) -> ChainLadder:
 
     Young cohorts are taken to go on as old ones did: what is redeemed by one age is, on average, a fixed multiple of
     what was redeemed by the age before (Mack's assumptions; cohorts independent, variance in proportion). That fails
-    when the programme changes, or customers do; the ages after the oldest cohort's are taken to add nothing.
+    when the programme changes, or customers do; the ages after the oldest cohort's are taken to add nothing. Where
+    the multiples ask for more points than a cohort still holds, as in a young programme, all it holds is taken, and the
+    standard error is cut with it: the true number is then likely to be lower.
 
     The interval is log-normal in what is still to come, with the t-quantile of Satterthwaite (1946), because the
     variance itself is known from a few cohorts only; without it such intervals hold too little. And it is cut to what
@@ -212,13 +214,17 @@ def chain_ladder(triangle: Triangle, *, level: float = 0.95) -> ChainLadder:
     own = np.divide(noise, filled[:, :-1], out=np.zeros((n, ages - 1)), where=filled[:, :-1] > 0)
     parts = np.einsum("i,j,ik,jk,k->kij", ultimate, ultimate, future, future, shared)
     parts[:, np.arange(n), np.arange(n)] += ((ultimate**2)[:, None] * future * own).T
+    issued, still = triangle.issued.to_numpy(dtype=np.float64), triangle.open.to_numpy(dtype=np.float64)
+    most = redeemed + np.maximum(still, 0.0)
+    expected = np.maximum(ultimate - redeemed, 0.0)
+    possible = np.minimum(expected, most - redeemed)
+    cut = np.divide(possible, expected, out=np.ones(n), where=expected > 0)
+    ultimate, parts = redeemed + possible, parts * np.multiply.outer(cut, cut)
     freedom = np.maximum(known[:, 1:].sum(axis=0) - 1.0, 1.0)
     every = np.eye(n)
     se = np.sqrt(_variance(parts, every))
 
-    issued, still = triangle.issued.to_numpy(dtype=np.float64), triangle.open.to_numpy(dtype=np.float64)
     low, high = _interval(ultimate - redeemed, parts, freedom, every, level)
-    most = redeemed + np.maximum(still, 0.0)
     low, high = np.minimum(redeemed + low, most), np.minimum(redeemed + high, most)
     blind = (redeemed == 0) & (still > 0)
     low, high = np.where(blind, 0.0, low), np.where(blind, most, high)

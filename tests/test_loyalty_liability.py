@@ -192,3 +192,24 @@ def test_what_cannot_be_is_refused(books: loyalty.Books) -> None:
         loyalty.allocate(1, goods_eur=0, points_eur=0)
     with pytest.raises(ValueError, match="sales_eur needs one number a cohort"):
         loyalty.owed(loyalty.chain_ladder(loyalty.redemption_triangle(books)), point_value_eur=1, sales_eur=[1.0])
+
+
+def test_a_young_programme_never_redeems_more_than_it_holds():
+    """The first cohort is slow, since rewards need 100 points: its multiples ask the others for too much."""
+    seen = pd.DataFrame([[5.0, 40.0, 60.0], [30.0, 50.0, np.nan], [20.0, np.nan, np.nan]])
+    plenty = loyalty.Triangle(pd.Series([100.0] * 3), seen, pd.Series([40.0, 45.0, 80.0]), "Q")
+    free = loyalty.chain_ladder(plenty)
+    assert free.table["ultimate"].tolist() == pytest.approx([60, 75, 20 * 90 / 35 * 1.5])
+    cut = loyalty.chain_ladder(plenty._replace(open=pd.Series([40.0, 10.0, 30.0])))
+    assert cut.table["ultimate"].tolist() == pytest.approx([60, 60, 50])
+    assert (cut.table["se"] < free.table["se"])[1:].all()
+    assert cut.rate.lower < cut.rate.estimate <= cut.rate.upper <= 1
+    due = loyalty.owed(cut, point_value_eur=0.05)
+    assert due.liability_eur.estimate <= due.face_value_eur
+
+
+def test_a_ledger_without_any_redemption_says_so():
+    days = pd.date_range("2024-01-01", periods=300)
+    entries = pd.DataFrame({"entry_id": range(300), "customer_id": 1, "booked_at": days, "kind": "earn", "points": 10})
+    with pytest.raises(ValueError, match="no points were redeemed yet"):
+        loyalty.chain_ladder(loyalty.redemption_triangle(loyalty.keep_books(entries)))
