@@ -460,7 +460,7 @@ def owed(
     rate = ladder.rate
     return Owed(
         table,
-        Interval(float(liability.sum()), float(ends[0][0]), float(ends[1][0])),
+        Interval(float(liability.sum()), float(ends[0][0]), float(min(ends[1][0], high.sum()))),
         Interval(1 - rate.estimate, 1 - rate.upper, 1 - rate.lower),
         float(ladder.triangle.open.sum() * point_value_eur),
         float(expected),
