@@ -40,6 +40,7 @@ COLUMNS = ("entry_id", "customer_id", "booked_at", "kind", "points")
 _BITS = 16
 NEVER = 2**_BITS - 1
 """The last day of a lot that does not expire, in days since 1970: in the year 2149."""
+_BLOCK = 500_000  # entries that are sorted at once
 OVERDRAWN = "takes more points than are left"
 REASONS = (
     "",
@@ -393,12 +394,25 @@ def _both(tame: _Posted, rest: _Posted) -> _Posted:
 
 
 def _posted(ledger: _Ledger) -> tuple[_Posted, list[int]]:
-    rows, derive = ledger.rows, ledger.expiry == "derived"
-    posted, wild = _post(rows, len(ledger.customers), ledger.as_of, derive)
-    if not wild.any():
-        return posted, []
-    rest, aside = _queue(_Rows(*(column[wild[rows.customer]] for column in rows)), ledger.as_of, derive)
-    return _both(posted, rest), aside
+    """The books, some customers at a time, so that what is sorted stays small however long the ledger is."""
+    rows, derive, n = ledger.rows, ledger.expiry == "derived", len(ledger.customers)
+    size = max(-(-n // max(len(rows.points) // _BLOCK, 1)), 1)
+    parts: list[_Posted] = []
+    aside: list[int] = []
+    lots = 0
+    for first in range(0, max(n, 1), size):
+        own = rows
+        if size < n:
+            some = np.flatnonzero((rows.customer >= first) & (rows.customer < first + size))
+            own = _Rows(*(column[some] for column in rows))
+            own = own._replace(customer=own.customer - first)
+        posted, wild = _post(own, min(size, n - first), ledger.as_of, derive)
+        if wild.any():
+            rest, short = _queue(_Rows(*(column[wild[own.customer]] for column in own)), ledger.as_of, derive)
+            posted, aside = _both(posted, rest), aside + short
+        parts.append(posted._replace(lot_customer=posted.lot_customer + first, use_lot=posted.use_lot + lots))
+        lots += len(posted.lot_row)
+    return _Posted(*(np.concatenate(columns) for columns in zip(*parts, strict=True))), aside
 
 
 def _per(index: Ints, posted: _Posted, n: int) -> dict[str, Ints]:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crkit import company, loyalty
+from crkit import company, loyalty, loyalty_ledger
 
 ENGINES = ["polars", "polars lazy", "pyarrow", "duckdb"]
 FIRST = pd.Timestamp("2024-01-01")
@@ -319,6 +319,25 @@ def test_a_lot_that_ends_in_the_year_9999_never_expires() -> None:
         assert books.lots["left"].tolist() == [9, 0]
         assert books.lots["expires_on"].isna().tolist() == [True, False]
         assert loyalty.balances(to_engine(table, "polars"), as_of=day(40))["balance"].tolist() == [9]
+
+
+def test_books_kept_a_few_customers_at_a_time_are_the_same(
+    kittiwake: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = ledger(
+        (10**6, 7, 0, "redeem", -9, None), (10**6 + 1, 900, 0, "earn", 9, 1), (10**6 + 2, 900, 0, "earn", 9, 0)
+    )
+    entries = pd.concat([kittiwake.astype({"kind": "str"}), odd], ignore_index=True)
+    for expiry in ("booked", "derived"):
+        whole = loyalty.keep_books(entries, expiry=expiry)
+        with monkeypatch.context() as patch:
+            patch.setattr(loyalty_ledger, "_BLOCK", 300)
+            parts = loyalty.keep_books(entries, expiry=expiry)
+        for name in ("customers", "lots", "set_aside"):
+            pd.testing.assert_frame_equal(getattr(parts, name), getattr(whole, name))
+        by = ["lot", "used_on", "kind", "points"]
+        one, other = (books.uses.sort_values(by, ignore_index=True) for books in (parts, whole))
+        pd.testing.assert_frame_equal(one, other)
 
 
 def test_the_input_stays_as_it_was(kittiwake: pd.DataFrame) -> None:
