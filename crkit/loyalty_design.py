@@ -316,10 +316,10 @@ def _live(design: Design, who: People, draws: _Draws, a: Assumptions) -> _Lived:
             lapsed += float(gone.sum())
             used = used + gone
         balance = issued[t] - used
-        wants = (draws.orders[t] > 0) & (games | (honest & (draws.redeems[t] < a.redeems)))
+        wants = games | (honest & (draws.redeems[t] < a.redeems))
         worth = design.point_value_eur * design.redeem_points
         blocks = np.floor(balance / design.redeem_points)
-        if worth > 0:
+        if worth > 0:  # and so none without an order
             blocks = np.minimum(blocks, np.floor(amount / worth))
         points = np.where(wants, blocks * design.redeem_points, 0.0)
         used = used + points

@@ -237,7 +237,7 @@ def programme_effect(
             f"{invited.sum()} invited and {(~invited).sum()} held out: at least {LEAST} of each are needed"
         )
     spread = x.std(axis=0)
-    x = (x[:, spread > 0] - x[:, spread > 0].mean(axis=0)) / spread[spread > 0]
+    x = x[:, spread > 0] / spread[spread > 0]
     none = np.empty((len(y), 0))
     least = min(invited.sum(), (~invited).sum())
 
