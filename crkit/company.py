@@ -33,6 +33,7 @@ The model, on one page. Time runs in days; ``Z`` is standard normal, every draw 
    order, and it does not come if the customer leaves within the ten days.
 9. *Feedback.* Four dimensions (delivery, coffee, service, price) share a customer's general mood and fall with the
    issues of the last order. The score weighs them by `MODEL.drivers`. The more satisfied, the likelier an answer.
+   Comments are about one or two of them, in two languages, and `comment_truth` knows which.
 10. *Forum.* Members ask and answer; who answers is drawn in proportion to a Pareto-distributed helpfulness.
 
 Scenarios change one thing from ``begins_at`` on, after 5/8 of the period. ``over_automated``: issues go to the bot,
@@ -248,6 +249,30 @@ def simulate(
     wanted = _checked(n_customers, seed, scenario, start, months, tables)
     world = _World(n_customers, seed, scenario, pd.Timestamp(start), months)
     return world.company(wanted)
+
+
+def comment_truth(comments: pd.Series[str]) -> pd.DataFrame:
+    """What is planted in the comments of a simulated company, to judge a method that reads them.
+
+    Args:
+        comments: comments as they stand in ``feedback``; other texts and missing ones are allowed.
+
+    Returns:
+        One row a comment, with the same index: ``language`` ("en" or "de"), ``theme`` (one of `DIMENSIONS`), ``also``
+        (the second theme, missing if there is none), ``mood`` ("negative", "mixed" or "positive"; that of the score),
+        ``sarcastic`` (friendly words in a bad mood) and ``typo``. All are missing where the simulator did not write it.
+
+    Example:
+        >>> company = simulate(n_customers=100, tables=["feedback"])
+        >>> comments = company.feedback["comment"].dropna()
+        >>> comment_truth(comments)["theme"].isin(DIMENSIONS).all()
+        np.True_
+    """
+    from crkit._comments import planted
+
+    return planted().reindex(comments.to_numpy()).astype(dict.fromkeys(("sarcastic", "typo"), "boolean")).set_axis(
+        comments.index
+    )  # fmt: skip
 
 
 def _checked(
@@ -945,18 +970,18 @@ class _World:
         }
 
     def _comments(self, who: Ints, theme: Ints, mood: Ints, missing: Bools) -> pd.Series:
-        """About half of those who answer write something, in their language, with now and then a typing error."""
-        from crkit._comments import pool
+        """About half of those who answer write something, in their language; see `crkit._comments`."""
+        from crkit._comments import LANGUAGES, MOODS, pool
 
         rng = self.rng("comments")
         text = np.full(len(who), None, dtype=object)
         writes = (rng.random(len(who)) < np.array([0.65, 0.35, 0.40])[mood]) & ~missing
         choice = rng.random(len(who))
-        for language in (0, 1):
-            for m in range(3):
+        for language, in_words in enumerate(LANGUAGES):
+            for m in range(len(MOODS)):
                 for t in range(len(DIMENSIONS)):
                     rows = np.flatnonzero(writes & (self.german[who] == language) & (mood == m) & (theme == t))
-                    known = pool(("en", "de")[language], DIMENSIONS[t], ("negative", "mixed", "positive")[m])
+                    known = pool(in_words, DIMENSIONS[t], MOODS[m])["comment"].to_numpy(object)
                     text[rows] = known[(choice[rows] * len(known)).astype(int)]
         return pd.Series(text, dtype="str")
 
