@@ -408,6 +408,18 @@ def test_delivery_drives_the_score_and_price_is_talked_about(big):
     assert about["price"] > about["service"]
 
 
+def test_the_truth_of_the_surveys_is_what_everybody_would_have_answered(big):
+    truth, sent = big.survey_truth, big.feedback
+    answered = sent["answered_at"].notna()
+    assert (truth["feedback_id"] == sent["feedback_id"]).all()
+    assert (truth["score"][answered] == sent["score"][answered]).all()
+    for kind in ("NPS", "CSAT", "CES"):
+        rows = sent["kind"] == kind
+        for _, part in truth[rows].groupby(pd.qcut(truth["chance"][rows], 5)):
+            assert abs(z_of_share(answered[part.index].sum(), len(part), part["chance"].mean())) < 3.5, kind
+    assert company.simulate(60, tables=["contacts"]).survey_truth is None
+
+
 def test_comments_are_varied_and_their_truth_is_known(big):
     written = big.feedback[big.feedback["comment"].notna()]
     truth = company.comment_truth(written["comment"])
