@@ -258,7 +258,7 @@ def own_and_joined(schema: nw.Schema, by: Sequence[str], customers: pd.DataFrame
     joined = [] if customers is None else [name for name in by if name not in schema and name in customers]
     lacking = [name for name in by if name not in schema and name not in joined]
     if lacking:
-        also = "" if customers is None else f", nor have the customers, who have {', '.join(customers)}"
+        also = "" if customers is None else f", nor have the customers, who have {', '.join(map(str, customers))}"
         raise ValueError(f"feedback has no column {lacking[0]!r} to group by; it has {', '.join(schema)}{also}")
     if joined and customers is not None:
         if "customer_id" not in customers or "customer_id" not in schema:
@@ -419,13 +419,12 @@ def _estimate(units: pd.DataFrame, kind: str, names: tuple[str, ...], least: int
         table = grouped.size().index.to_frame(index=False)
     else:
         code, table = np.zeros(len(units), np.int64), pd.DataFrame(index=range(1))
-    words = [table[name].astype(str) for name in names]
-    table["group"] = words[0].str.cat(words[1:], sep=", ") if words else "all"
+    table["group"] = [", ".join(str(value) for value in row) or "all" for row in table.to_numpy().tolist()]
     k = len(table)
     times = units["times"].to_numpy(np.float64)
 
     def summed(values: Any) -> Floats:
-        return np.bincount(code, np.asarray(values, np.float64) * times, k)
+        return np.bincount(code, np.asarray(values, np.float64) * times, k).astype(np.float64)
 
     n, total = units["answers"].to_numpy(np.float64), units["total"].to_numpy(np.float64)
     of, people = summed(n), summed(np.ones(len(units)))
@@ -445,9 +444,8 @@ def _estimate(units: pd.DataFrame, kind: str, names: tuple[str, ...], least: int
         lower, upper = np.maximum(mean - margin, 1.0), np.minimum(mean + margin, 7.0)
     table["answers"], table["customers"] = of.astype(np.int64), people.astype(np.int64)
     if kind == "NPS":
-        table["promoters"], table["detractors"] = top.astype(np.int64), low.astype(np.int64)
-        table.insert(table.columns.get_loc("detractors"), "passives", table["answers"] - table["promoters"] - low)
-        table["passives"] = table["passives"].astype("int64")
+        for name, count in (("promoters", top), ("passives", of - top - low), ("detractors", low)):
+            table[name] = count.round().astype(np.int64)
     small = people < least
     for name, values in (("estimate", mean), ("se", se), ("lower", lower), ("upper", upper)):
         table[name] = np.where(small, np.nan, values)
@@ -542,7 +540,7 @@ def compare(made: Scores, *, to: str | None = None) -> pd.DataFrame:
     """
     from scipy.special import stdtr
 
-    usable = np.flatnonzero(~made.table["small"].to_numpy())
+    usable: list[int] = np.flatnonzero(~made.table["small"].to_numpy()).tolist()
     names = made.table["group"].to_numpy(object)
     if len(usable) < 2:
         raise ValueError("to compare, at least two groups must have enough answers")
@@ -595,7 +593,7 @@ def _side(made: Scores, groups: list[int]) -> _Side:
     who = units["customer"].to_numpy(np.int64)
     named = who >= 0
     ids, at = np.unique(who[named], return_inverse=True)
-    share = np.bincount(at, error[named], len(ids))
+    share = np.bincount(at, error[named], len(ids)).astype(np.float64)
     people = len(ids) + float(times[~named].sum())
     variance = float(share @ share + (times[~named] * error[~named] ** 2).sum())
     return _Side(mean, variance * people / max(people - 1, 1), people, ids, share)
@@ -684,38 +682,39 @@ def plot_scores(made: Scores) -> figures.Figure:
         made: made by `scores`.
     """
     table, scale = made.table, 100 if made.kind == "CSAT" else 1
+    rows: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]  # its keys are names
     fig, (ax,) = figures.new(size=(8.5, 1.6 + 0.42 * len(table)))
     known = table[~table["small"]]
     where = scale * (known["estimate"].mean() if len(known) else 0.0)
-    for y, row in enumerate(table.iloc[::-1].itertuples()):
-        if row.small:
-            ax.annotate(str(row.note), (where, y), ha="center", va="center", fontsize=9, color=figures.GREY)
+    for y, row in enumerate(reversed(rows)):
+        if row["small"]:
+            ax.annotate(row["note"], (where, y), ha="center", va="center", fontsize=9, color=figures.GREY)
             continue
-        ends = [[scale * (row.estimate - row.lower)], [scale * (row.upper - row.estimate)]]
-        style = {**figures.line(0), "linestyle": "none", "markersize": 7}
-        ax.errorbar([scale * row.estimate], [y], xerr=ends, capsize=4, **style)
+        value = scale * row["estimate"]
+        ends = [[value - scale * row["lower"]], [scale * row["upper"] - value]]
+        ax.errorbar([value], [y], xerr=ends, capsize=4, **{**figures.line(0), "linestyle": "none", "markersize": 7})
         ax.annotate(
-            said(made.kind, row.estimate), (scale * row.estimate, y), xytext=(0, 7), textcoords="offset points",
+            said(made.kind, row["estimate"]), (value, y), xytext=(0, 7), textcoords="offset points",
             ha="center", fontsize=9, color=figures.INK,
         )  # fmt: skip
-    ax.set_yticks(range(len(table)), [f"{r.group} ({r.answers:,})" for r in table.iloc[::-1].itertuples()])
+    ax.set_yticks(range(len(rows)), [f"{row['group']} ({row['answers']:,})" for row in reversed(rows)])
     ax.set(xlabel=f"{_UNIT[made.kind]}, {100 * made.level:g} % interval", ylim=(-0.6, len(table) - 0.2))
     if known.empty:
         title = f"No group has the {made.least} customers that a {made.kind} takes"
     elif len(table) == 1:
-        row = known.iloc[0]
-        title = f"{made.kind} {said(made.kind, row['estimate'])}, from {said(made.kind, row['lower'])} to "
-        title += f"{said(made.kind, row['upper'])}"
+        title = f"{made.kind} {said(made.kind, rows[0]['estimate'])}, from {said(made.kind, rows[0]['lower'])} to "
+        title += said(made.kind, rows[0]["upper"])
     else:
-        top, low = known.loc[known["estimate"].idxmax()], known.loc[known["estimate"].idxmin()]
+        by_score = known.sort_values("estimate", kind="stable")
+        low, top = by_score.iloc[0], by_score.iloc[-1]
         title = f"{made.kind} runs from {said(made.kind, low['estimate'])} ({low['group']}) to "
         title += f"{said(made.kind, top['estimate'])} ({top['group']})"
         few = int(table["small"].sum())
         title += f"; {few} of {len(table)} groups are too small to say" if few else ""
     words = [
-        f"{r.group}: {r.note}" if r.small else f"{r.group}: {said(made.kind, r.estimate)}, from "
-        f"{said(made.kind, r.lower)} to {said(made.kind, r.upper)}, {r.answers:,} answers"
-        for r in table.itertuples()
+        f"{row['group']}: {row['note']}" if row["small"] else f"{row['group']}: {said(made.kind, row['estimate'])}, "
+        f"from {said(made.kind, row['lower'])} to {said(made.kind, row['upper'])}, {row['answers']:,} answers"
+        for row in rows
     ]  # fmt: skip
     return figures.finish(fig, title=title, alt=f"{made.kind} by group with intervals. {'; '.join(words)}.")
 
