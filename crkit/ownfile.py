@@ -34,7 +34,7 @@ import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -75,6 +75,7 @@ REPEATED = Reason(
     None,
     "if these are purchases of their own, export their order number too, and map order_id",
 )
+REPEATED_ROW = Reason(REPEATED.text, None, "if these are rows of their own, export what tells them apart")
 REPEATED_ORDER = Reason(
     REPEATED.text, None, "if these are lines of their own in one order, export the number of the line too"
 )
@@ -123,7 +124,7 @@ class FileRead(NamedTuple):
         frame: the rows that can be used, in the file's order, with the kit's column names and types; ids are text.
         set_aside: the other rows: ``line`` (where the row begins in the file), ``reason``, and every column as text.
         read: how many rows the file has below its header, blank lines not counted.
-        used: how many of them are in ``frame``; ``read == used + len(set_aside)``.
+        used: how many of them are in ``frame``, a survey's as one row an answer; ``read == used + len(set_aside)``.
         notes: what was decided on the way, one sentence each.
         currency: the currency that the amounts, their header or a currency column name; else ``"currency units"``.
     """
@@ -153,9 +154,17 @@ class _Layout(NamedTuple):
 
 
 def read(
-    path: Path, table: str, fields: Sequence[Field], mapping: Mapping[str, str], today: str | pd.Timestamp | None
+    path: Path,
+    table: str,
+    fields: Sequence[Field],
+    mapping: Mapping[str, str],
+    today: str | pd.Timestamp | None,
+    across: Callable[[Mapping[str, pd.Series[Any]]], Array] | None = None,
 ) -> FileRead:
-    """Read a file against the columns of a table; see `crkit.datasets.read_file`."""
+    """Read a file against the columns of a table; see `crkit.datasets.read_file`.
+
+    ``across`` may give each row a reason (or None) that only several of its columns together show.
+    """
     now = pd.Timestamp.now() if today is None else pd.Timestamp(today)
     wanted = _wanted(path, table, fields, mapping)
     layout, notes = _find_layout(path, wanted)
@@ -184,12 +193,16 @@ def read(
         reasons = np.where(pd.isna(reasons), why, reasons)
         notes += found.notes
         currencies.insert(0, found.currency)
+    if across:
+        reasons = np.where(pd.isna(reasons), across(frame), reasons)
     numbered = table == "orders" and "order_id" in frame
     if table == "points" and "entry_id" in frame:
         for row, reason in ownpoints.repeated_numbers(frame["entry_id"], _keys(frame), reasons).items():
             reasons[row] = reason
+    of_table = {"orders": REPEATED_ORDER if numbered else REPEATED, "points": ownpoints.REPEATED}
+    repeated = of_table.get(table, REPEATED_ROW)
     for row in _repeated(layout, _keys(frame) if numbered else cells, places if numbered else (), lines, reasons):
-        reasons[row] = REPEATED_ORDER if numbered else ownpoints.REPEATED if table == "points" else REPEATED
+        reasons[row] = repeated
     usable = pd.isna(reasons)
     if currency_place:
         currencies.insert(0, _one_currency(layout, currency_place[0], columns[-1], lines, usable))
@@ -360,10 +373,15 @@ def _squeeze(name: object) -> str:
     return " ".join(as_text(name).replace("\ufeff", "").split())
 
 
-def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_Layout, list[str]]:
-    """Find out how the file is to be read, by looking for the line that has the wanted column names."""
+def header(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a file, on the line that looks most as if it had these names."""
+    layout, _ = _best_layout(path, {name: (name, "") for name in names})
+    return layout.header
+
+
+def _best_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_Layout, int]:
+    """How the file is to be read, by the line that has the wanted column names, and how many sheets it has."""
     names = {theirs for theirs, _ in wanted.values()}
-    notes: list[str] = []
     sheets, encoding = _open(path)
     ways: list[tuple[str | None, str]] = [(sheet, "") for sheet in sheets] or [(None, mark) for mark in DELIMITERS]
     alike = {_plain(name) for ours in wanted for name in (ours, *LOOKS_LIKE.get(ours, "").split())}
@@ -388,7 +406,13 @@ def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_La
                 best = (*score, len(header)), _Layout(path, sheet, encoding, delimiter, line, tuple(header))
     if best is None:
         raise problem
-    layout = best[1]
+    return best[1], len(sheets)
+
+
+def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_Layout, list[str]]:
+    """How the file is to be read, held to have every wanted column once, with what is to be said of it."""
+    layout, sheets = _best_layout(path, wanted)
+    notes = []
     for ours, (theirs, _) in wanted.items():
         count = layout.header.count(theirs)
         if count != 1:
@@ -401,8 +425,8 @@ def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_La
             )
     if layout.header_line > 1:
         notes.append(f"the header is on line {layout.header_line}; what stands above it was skipped")
-    if len(sheets) > 1:
-        notes.append(f"read from the sheet {layout.sheet!r}, one of {len(sheets)}")
+    if sheets > 1:
+        notes.append(f"read from the sheet {layout.sheet!r}, one of {sheets}")
     if layout.encoding in ("cp1252", "latin-1"):
         notes.append("the file is not UTF-8 and was read as Windows-1252; if names look garbled, save it as UTF-8")
     return layout, notes
@@ -712,7 +736,7 @@ def _trim(row: Cells, width: int) -> list[str]:
 
 
 def _typed(values: pd.Series[Any], field: Field) -> pd.Series[Any]:
-    kinds = {"integer": "Int64", "number": "float64", "string": "str", "boolean": "boolean"}
+    kinds = {"integer": "Int64", "score": "Int64", "number": "float64", "string": "str", "boolean": "boolean"}
     dtype: Any = kinds.get(field.type, "datetime64[s]")
     if field.enum:
         dtype = pd.CategoricalDtype(list(field.enum))

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-HINTS = ("day first", "month first", "decimal comma", "decimal point")
+HINTS = ("day first", "month first", "decimal comma", "decimal point", "0 to 10", "1 to 5", "1 to 7")
 MISSING = frozenset(
     {"", "-", "--", "?", "na", "n/a", "#n/a", "nan", "nat", "null", "none", "(null)", "(blank)", "undefined"}
 )
+NO_ANSWER = MISSING | {"no answer", "not answered", "not applicable", "prefer not to say", "don't know", "skipped"}
+NO_ANSWER |= {"keine angabe", "k.a.", "k. a.", "weiß nicht", "nicht beantwortet", "geen antwoord", "sans réponse"}
 CODES = frozenset(
     (
         *(
@@ -103,6 +105,14 @@ _SHAPES = {
     for decimal, d, t in ((",", ",", r"\."), (".", r"\.", ","))
 }
 _SPACED = re.compile(r"\d{1,3}(?:[' ]\d{3})+(?:[.,]\d+)?")
+_SCORE = re.compile(r"(\d{1,3})(?:[.,]0+)?(?:\s*(?:/|out of|of|von|van|sur)\s*(\d{1,3}))?\W*(?:[^\W\d].*)?")
+_SCORE_LAST = re.compile(r"[^\W\d]\D*\W(\d{1,2})\W*")
+_PRAISE = re.compile(
+    r"\b(?:very|extremely|completely|sehr|äußerst)\s+"
+    r"(?:likely|satisfied|happy|easy|good|wahrscheinlich|zufrieden|einfach|leicht|gut)",
+    re.IGNORECASE,
+)
+ENOUGH_TO_JUDGE, FEW_SLIPS = 20, 0.02
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
 
 
@@ -371,6 +381,53 @@ def _number(column: Column, _: pd.Timestamp) -> Values:
     return Values(values, _limits(column, values, reasons), notes, currencies[0] if currencies else None)
 
 
+def _score(column: Column, _: pd.Timestamp) -> Values:
+    """A survey's answers on a scale: ``9``, ``9/10``, ``10 - extremely likely``, ``n/a``; another scale is refused."""
+    low, high = column.field.minimum, column.field.maximum
+    assert isinstance(low, int) and isinstance(high, int)
+    found = [_SCORE.fullmatch(text) for text in column.texts]
+    last = [_SCORE_LAST.fullmatch(text) for text in column.texts]
+    values = np.array([float((a or b or [0, "nan"])[1]) for a, b in zip(found, last, strict=True)])
+    silent = np.array([text.casefold() in NO_ANSWER for text in column.texts], dtype=bool)
+    each = np.bincount(column.codes[column.codes >= 0], minlength=len(values))
+    remedy = f"map a question that is asked from {low} to {high}, or leave this one out"
+
+    of = np.array([int(match[2]) if match and match[2] else high for match in found])
+    if (of != high).any():
+        raise column.problem(f"it counts to {of[of != high][0]}, not to {high}", column.rows(of != high), remedy)
+    backwards = (values == low) & np.array([bool(_PRAISE.search(text)) for text in column.texts], dtype=bool)
+    if backwards.any():
+        turn = f"turn it round ({low + high} minus the score), or leave this question out"
+        raise column.problem(f"its best answer is {low}, and here the best is {high}", column.rows(backwards), turn)
+    outside = (values < low) | (values > high)
+    alone = column.field.name != "score"  # which holds scores of several kinds, and so of several scales
+    if alone and (what := other_scale(np.repeat(values, each), low, high, column.hint)):
+        other = outside if outside.any() else values == np.nanmax(values)
+        hints = () if outside.any() else (f"{low} to {high}",)
+        raise column.problem(what, column.rows(other), remedy if outside.any() else f"{remedy}; or if it is", *hints)
+    worded = [text for text, value in zip(column.texts, values, strict=True) if value == value and not text.isdigit()]
+    notes = (f"{column.theirs} holds scores as text, such as {worded[0]!r}: their number is read",) if worded else ()
+    wrong = column.reason("is not a score", "export the scores as numbers, or map another column")
+    slip = column.reason(f"is not from {low} to {high}", "correct these cells, or map another column")
+    reasons = [
+        None if quiet else wrong if math.isnan(value) else slip if out else None
+        for quiet, value, out in zip(silent, values, outside, strict=True)
+    ]
+    return Values(np.where(silent, np.nan, values), reasons, notes)
+
+
+def other_scale(scores: Array, low: int, high: int, hint: str = "") -> str:
+    """What shows that answers were given on another scale than from ``low`` to ``high``; empty if nothing does."""
+    answers = scores[~np.isnan(scores)]
+    outside = answers[(answers < low) | (answers > high)]
+    if len(outside) > max(2, FEW_SLIPS * len(answers)) or (hint and hint != f"{low} to {high}"):
+        stated = f"is said to be on a scale from {hint}" if hint else f"holds scores such as {outside[0]:g}"
+        return f"it {stated}, and here the scale is from {low} to {high}"
+    if not hint and high > 5 and len(answers) >= ENOUGH_TO_JUDGE and answers.max() <= 5:
+        return f"no score of {len(answers):,} is above {answers.max():g}, so the scale hardly goes to {high}"
+    return ""
+
+
 def _decide_decimal(column: Column, signs: list[str]) -> tuple[str, tuple[str, ...]]:
     if column.hint in ("decimal comma", "decimal point"):
         return "," if column.hint == "decimal comma" else ".", ()
@@ -595,6 +652,7 @@ _READERS: dict[str, Callable[[Column, pd.Timestamp], Values]] = {
     "integer": _number,
     "number": _number,
     "boolean": _boolean,
+    "score": _score,
     "date": _date,
     "datetime": _date,
 }

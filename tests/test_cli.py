@@ -177,7 +177,7 @@ def test_notes_on_how_a_file_was_read_are_shown(lessons, capsys, monkeypatch):
     frame = pd.DataFrame({"customer_id": ["1"]})
     result = SimpleNamespace(frame=frame, set_aside=frame.iloc[:0], read=1, used=1, notes=("Dates: day first.",))
     monkeypatch.setattr(datasets, "read_file", lambda *_, **__: result)
-    assert cli.main(["check-data", "feedback", "orders.csv"]) == 0
+    assert cli.main(["check-data", "messages", "orders.csv"]) == 0
     said = capsys.readouterr().out
     assert "orders.csv: 1 row read = 1 used + 0 set aside\n  Dates: day first.\n" in said
     assert "To go on" not in said
@@ -245,7 +245,7 @@ def too_few(monkeypatch):
         if orders["customer_id"].nunique() < 10:
             raise ValueError("ten customers are needed")
 
-    for topic in ("small", cli.TOPIC):
+    for topic in ("small", cli.REPORTS["orders"]):
         monkeypatch.setitem(sys.modules, f"crkit.{topic}", SimpleNamespace(require_enough=require_enough))
 
 

@@ -327,7 +327,7 @@ def test_another_table(read):
     content = "\n".join(["customer_id,kind,sent_at,answered_at,score", *rows])
     result = read(content, columns=None, table="feedback")
     assert result.frame["score"].tolist() == [pd.NA, 7]
-    assert aside(result) == [(3, "score is above 10")]
+    assert aside(result) == [(3, "score is not from 0 to 10")]
 
 
 def test_a_column_that_may_be_empty_is_empty_throughout(read):
