@@ -3,7 +3,7 @@
 From answers to scores with intervals (`scores`, `compare`), to who did not answer (`response_rates`,
 `weighted_scores`), to whether something changed (`xmr`, `p_chart`, `cusum`, `change_point`), to what goes with a score
 (`drivers`), to what comments are about (`keyword_themes`, `nmf_topics`, `quality`), and to whether anybody acts
-(`followed_up`, `work_list`, `after_follow_up`).
+(`followed_up`, `work_list`, `after_follow_up`). `record_run` compares a report with the last one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from crkit.feedback_drivers import (
     plot_importance_performance,
     shapley_r2,
 )
+from crkit.feedback_history import Runs, plot_runs, record_run
 from crkit.feedback_loop import (
     HOURS,
     LOW,
@@ -102,6 +103,7 @@ __all__ = [
     "FollowUp",
     "FollowedUp",
     "Kappa",
+    "Runs",
     "Score",
     "Scores",
     "Survival",
@@ -137,10 +139,12 @@ __all__ = [
     "plot_importance_performance",
     "plot_quality",
     "plot_response",
+    "plot_runs",
     "plot_scores",
     "plot_survival",
     "plot_weighting",
     "quality",
+    "record_run",
     "repeat_themes",
     "reply_times",
     "response_rates",

@@ -3,8 +3,8 @@
 Survey tools export one row a person: when they answered, one column for each question, one for what they wrote. Here
 
 - the columns mapped to ``nps``, ``csat`` and ``ces`` are questions. Each of their answers becomes a row of its own,
-  with its ``kind`` and ``score``; what belongs to the person (comment, ratings, replies) goes with the first question
-  that they answered, so that it is counted once. A file that has ``kind`` and ``score`` itself stays as it is;
+  with its ``kind`` and ``score``. Comment and ratings go with the first question that the person answered, so that they
+  are counted once; a reply goes with each answer. A file that has ``kind`` and ``score`` itself stays as it is;
 - columns mapped to ``rating_...`` are ratings of single things, from 1 to 5, whatever stands after the underscore;
 - scores may be text: ``10 - extremely likely``, ``9/10``, ``n/a``. Another scale is refused: a 7 of 7 is no 7 of 10;
 - without ``customer_id`` the survey is anonymous, and every row counts as a customer of its own;
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 KINDS = {"nps": "NPS", "csat": "CSAT", "ces": "CES"}
 RATING = re.compile(r"rating_\w+")
-PERSON = ("comment", "replied_at", "closed_at", "owner")  # and the ratings: once a row of the file
+REPLY = ("replied_at", "closed_at", "owner")
 _LIKELY = {
     "customer_id": r"(customer|client|user|member|kunde\w*|klant)\W*(id|nr|no|number|nummer)?|e-?mail.*",
     "sent_at": r".*(\bsent\b|invited|gesendet|versandt|verschickt).*",
@@ -161,15 +161,16 @@ def _long(result: FileRead, order: Sequence[str], answers_only: bool) -> FileRea
     asked = [name for name in KINDS if name in wide]
     given = wide[asked].notna().to_numpy()
     first = np.where(given.any(axis=1), given.argmax(axis=1), 0)
-    person = [name for name in map(str, wide) if name in PERSON or RATING.fullmatch(name)]
+    once = [name for name in map(str, wide) if name == "comment" or RATING.fullmatch(name)]
+    of_answers = [name for name in ("answered_at", *REPLY) if name in wide]
     parts = []
     for number, name in enumerate(asked):
         part = wide.drop(columns=asked).assign(kind=KINDS[name], score=wide[name])
         if "feedback_id" in wide and number:
             part["feedback_id"] += f" {name}"
-        part.loc[first != number, person] = None
+        part.loc[first != number, once] = None
         answered = given[:, number] | ((first == number) & ~given.any(axis=1))
-        part.loc[~answered, "answered_at"] = pd.NaT
+        part.loc[~answered, of_answers] = None
         parts.append(part[answered | (not answers_only)].assign(row=np.flatnonzero(answered | (not answers_only))))
     frame = pd.concat(parts).sort_values("row", kind="stable").drop(columns="row").reset_index(drop=True)
     frame["kind"] = pd.Categorical(frame["kind"], list(KINDS.values()))

@@ -53,6 +53,14 @@ def test_each_answer_becomes_a_row_and_what_a_person_said_is_there_once(read):
     assert frame["feedback_id"].is_unique
 
 
+def test_a_reply_goes_with_each_answer_and_with_nothing_else(read):
+    content = (
+        "customer_id,sent_at,answered_at,nps,csat,ces,replied_at,owner\n1,2025-03-01,2025-03-02,2,1,,2025-03-03,Ann\n"
+    )
+    frame = read(content, {}).frame
+    assert frame["replied_at"].notna().tolist() == frame["owner"].notna().tolist() == [True, True, False]
+
+
 def test_a_survey_of_answers_only_has_a_row_for_each_score(read):
     result = read(HEADER + ROWS, ANONYMOUS)
     assert result.frame["kind"].tolist() == ["NPS", "CSAT", "CES", "NPS", "NPS"]
