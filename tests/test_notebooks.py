@@ -242,6 +242,30 @@ def users_contacts(path):
     return columns
 
 
+def users_feedback(path):
+    """A survey tool's export: a column a question, scores as text, those who did not answer, partial answers."""
+    rng = np.random.default_rng(8)
+    frame = datasets.load("feedback").query("kind == 'NPS'").tail(1500)
+    asked = {"customer_id": "Kunde", "sent_at": "Gesendet", "answered_at": "Beantwortet", "nps": "Uns empfehlen?",
+             "csat": "Wie zufrieden?", "rating_speed": "Tempo", "rating_web_site": "Seite", "comment": "Warum?",
+             "segment": "Region", "replied_at": "Rückmeldung"}  # fmt: skip
+    answered, happy = frame["score"].notna(), frame["score"].fillna(0).astype(int)
+    words = {10: "10 - extremely likely", 0: "0 - not at all likely"}
+    frame = frame.assign(
+        nps=[words.get(score, f"{score}/10") if there else "" for score, there in zip(happy, answered, strict=True)],
+        customer_id=frame["customer_id"].astype(str),
+        csat=(happy // 2).clip(1, 5).astype("Int64").where(answered & (rng.random(len(frame)) < 0.6)),
+        rating_speed=frame["rating_delivery"],
+        rating_web_site=frame["rating_service"],
+        segment=rng.choice(["Nord", "Süd", "West"], len(frame)),
+    )[[*asked]].rename(columns=asked)
+    for name in ("Gesendet", "Beantwortet", "Rückmeldung"):
+        frame[name] = frame[name].dt.strftime("%d.%m.%Y %H:%M")
+    frame.iloc[17, 0] = ""
+    frame.to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+    return asked
+
+
 def users_orders(path):
     """An export as shops make them: other names, semicolons, decimal commas, returns, a row without a customer."""
     rng = np.random.default_rng(5)
@@ -283,7 +307,7 @@ def users_points(path):
     return columns
 
 
-USERS_FILES = {"orders": users_orders, "contacts": users_contacts, "points": users_points}
+USERS_FILES = {"orders": users_orders, "contacts": users_contacts, "points": users_points, "feedback": users_feedback}
 
 
 @every_notebook
