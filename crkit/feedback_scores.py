@@ -550,20 +550,18 @@ def compare(made: Scores, *, to: str | None = None) -> pd.DataFrame:
         raise ValueError("to compare, at least two groups must have enough answers")
     if to not in (None, "rest") and to not in names[usable]:
         raise ValueError(f"no group {to!r} with enough answers; there are {', '.join(names[usable])}")
-    sides: list[tuple[str, list[int], str, list[int]]] = []
+    each = {g: _side(made, [g]) for g in usable}
+    pairs: list[tuple[str, _Side, str, _Side]]
     if to == "rest":
-        for g in usable:
-            sides.append((names[g], [g], "the rest", [h for h in range(len(names)) if h != g]))
+        others = {g: _side(made, [h for h in range(len(names)) if h != g]) for g in usable}
+        pairs = [(names[g], each[g], "the rest", others[g]) for g in usable]
+    elif to is None:
+        pairs = [(names[g], each[g], names[h], each[h]) for g, h in itertools.combinations(usable, 2)]
     else:
-        for g, h in itertools.combinations(usable, 2):
-            if to is None:
-                sides.append((names[g], [g], names[h], [h]))
-            elif to in (names[g], names[h]):
-                g, h = (h, g) if names[g] == to else (g, h)
-                sides.append((names[g], [g], names[h], [h]))
+        base = next(g for g in usable if names[g] == to)
+        pairs = [(names[g], each[g], to, each[base]) for g in usable if g != base]
     rows = []
-    for a, at, b, bt in sides:
-        one, other = _side(made, at), _side(made, bt)
+    for a, one, b, other in pairs:
         shared = _overlap(one, other)
         gap, se = one.mean - other.mean, math.sqrt(max(one.variance + other.variance - 2 * shared, 0.0))
         welch = (one.variance + other.variance) ** 2
