@@ -165,7 +165,7 @@ def test_every_engine_gives_the_same_scores(small: company.Company, engine: str)
     feedback = small.feedback.assign(site=small.feedback["owner"])
     feedback.loc[::7, "customer_id"] = None
     given_ = to_engine(feedback, engine)
-    for more in ({"by": ["site", "account"], "customers": small.customers}, {"every": "quarter"}, {"every": "month"}):
+    for more in ({"by": ["site", "account"], "customers": small.customers}, {"every": "month"}):
         expected, found = fb.scores(feedback, **more), fb.scores(given_, **more)
         pd.testing.assert_frame_equal(found.table, expected.table)
         assert expected.table["answers"].sum() == (feedback["score"].notna() & (feedback["kind"] == "NPS")).sum()
@@ -313,7 +313,7 @@ def test_the_rest_is_all_others_together() -> None:
 
 def test_customers_in_both_periods_make_the_difference_surer_and_it_covers() -> None:
     rng = np.random.default_rng(2)
-    companies, people = 200, 60
+    companies, people = 130, 60
     mood = rng.standard_normal(companies * people)
     parts = []
     for period, shift in (("last", 0.0), ("now", 0.4)):
@@ -340,9 +340,9 @@ def test_customers_in_both_periods_make_the_difference_surer_and_it_covers() -> 
 
 def test_among_equal_groups_a_false_finding_is_rare() -> None:
     rng = np.random.default_rng(6)
-    whole = fb.scores(pd.DataFrame({"g": np.repeat(np.arange(600), 40), "score": rng.integers(0, 11, 24_000)}), by="g")
+    whole = fb.scores(pd.DataFrame({"g": np.repeat(np.arange(440), 40), "score": rng.integers(0, 11, 17_600)}), by="g")
     false, uncorrected = [], []
-    for i in range(150):
+    for i in range(110):
         part = dataclasses.replace(
             whole,
             table=whole.table.iloc[4 * i : 4 * i + 4].reset_index(drop=True),
@@ -460,7 +460,7 @@ def weigh(made: pd.DataFrame, known: pd.DataFrame, truth: pd.DataFrame | None = 
 def test_weights_cover_where_answering_depends_on_what_is_known_only() -> None:
     rng = np.random.default_rng(8)
     truth = float(weigh(*weighed(rng, 100_000, 0.0)).truth or 0)
-    found = [weigh(*weighed(rng, 700, 0.0)).table.set_index("method") for _ in range(80)]
+    found = [weigh(*weighed(rng, 700, 0.0)).table.set_index("method") for _ in range(60)]
     for method in ("post-stratified", "inverse probability", "true chances"):
         rows = pd.DataFrame([table.loc[method] for table in found])
         assert covers(rows["lower"], truth, rows["upper"]) >= 0.9, method
