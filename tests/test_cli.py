@@ -43,6 +43,21 @@ def test_a_lesson_runs_as_a_report(lessons, capsys):
     assert "report/small.html" in capsys.readouterr().out
 
 
+def test_only_a_run_on_an_own_file_keeps_a_history(lessons, make_notebook, monkeypatch):
+    settings = (
+        'data = "kittiwake"  # which data\ncolumns = {}  # yours\nhistory_file = ""  # where runs are written down\n'
+    )
+    make_notebook(name="08_loop.ipynb", parameters=settings)
+    (lessons / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    given = []
+    done = SimpleNamespace(problems=(), page=lessons / "loop.html", notebook=lessons / "loop.ipynb")
+    monkeypatch.setattr(workbook, "run", lambda _, __, values, **___: given.append(values.get("history_file")) or done)
+    own = ["-p", "data=orders.csv", *MAPS]
+    for words in ([], own, [*own, "-p", "history_file=mine.csv"]):
+        assert cli.main(["run", "loop", *words]) == 0
+    assert given == [None, "loop_history.csv", "mine.csv"]
+
+
 def test_an_own_file_is_read_first_and_rows_set_aside_are_kept(lessons, capsys):
     (lessons / "orders.csv").write_text(ORDERS + "100;30.02.2024;5,00\n", encoding="utf-8")
     assert cli.main(["run", "small", "-p", "data=orders.csv", *MAPS]) == 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crkit import datasets
+from crkit import cli, datasets
 from crkit.feedback_history import plot_runs, record_run
 from crkit.feedback_scores import scores
 
@@ -110,3 +110,23 @@ def test_the_picture_says_what_it_shows(answers, history):
     runs = record_run(answers, history, data="b.csv")
     figure = plot_runs(runs)
     assert "up to 28 February 2025" in figure.alt and "NPS over 2 runs" in figure._suptitle.get_text()
+
+
+def test_the_same_command_next_week_compares_with_last_week(answers, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = ["run", "feedback", "-p", "data=answers.csv", "--out", "report"]
+    pages = []
+    for until in ("2025-12-15", "2025-12-22"):
+        week = up_to(answers, until, "2025-06")
+        wide = week[["customer_id", "answered_at", "comment"]].assign(nps=week["score"].where(week["kind"] == "NPS"))
+        wide.to_csv("answers.csv", index=False)
+        assert cli.main(command) == 0, capsys.readouterr().err
+        pages.append((tmp_path / "report/feedback.html").read_text(encoding="utf-8"))
+    assert "This is the first run" in pages[0] and "Since the last run (" not in pages[0]
+    assert "Since the last run (answers.csv, answers up to 14 December 2025) came" in pages[1]
+    history = pd.read_csv(tmp_path / "report/feedback_history.csv")
+    asked = answers[answers["kind"] == "NPS"]
+    assert history["answers"].tolist() == [
+        len(up_to(asked, "2025-12-15", "2025-06")),
+        len(up_to(asked, "2025-12-22", "2025-12-15")),
+    ]
