@@ -190,8 +190,8 @@ def _mean_range(x: np.ndarray[Any, Any]) -> float:
     return float(np.abs(np.diff(x)).mean())
 
 
-def _sd(x: np.ndarray[Any, Any]) -> float:
-    return float(x.std(ddof=1))
+def _sd(x: np.ndarray[Any, Any], ddof: int = 1) -> float:
+    return float(x.std(ddof=ddof))
 
 
 def _series(source: Source) -> list[tuple[Any, ...]]:
@@ -613,8 +613,19 @@ QUESTIONS = (
                 "This takes the standard deviation of all values. A change makes that wide, and so hides itself.",
             ),
             Misconception(
+                "three standard deviations",
+                functools.partial(_upper_by, 3.0, functools.partial(_sd, ddof=0)),
+                "This takes the standard deviation of all values. A change makes that wide, and so hides itself.",
+            ),
+            Misconception(
                 "two standard deviations",
                 functools.partial(_upper_by, 2.0, _sd),
+                "This takes the standard deviation of all values, and two of them: many false alarms and blind to a "
+                "slow change. Use the moving ranges.",
+            ),
+            Misconception(
+                "two standard deviations",
+                functools.partial(_upper_by, 2.0, functools.partial(_sd, ddof=0)),
                 "This takes the standard deviation of all values, and two of them: many false alarms and blind to a "
                 "slow change. Use the moving ranges.",
             ),
