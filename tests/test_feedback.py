@@ -121,7 +121,7 @@ def test_so_many_answers_give_the_margin_and_one_less_does_not(margin: float, sh
 
 
 def test_one_answer_a_customer_gives_the_textbook() -> None:
-    score = [9] * 50 + [10] * 31 + [7] * 40 + [3] * 20
+    score = [9] * 50 + [10] * 31 + [7] * 20 + [8] * 20 + [3] * 10 + [6] * 10
     for frame in (pd.DataFrame({"score": score}), pd.DataFrame({"score": score, "customer_id": range(141)})):
         row = fb.scores(frame).table.iloc[0]
         textbook = fb.nps(81, 40, 20)
@@ -184,6 +184,16 @@ def test_groups_and_periods_are_those_of_pandas(small: company.Company) -> None:
     assert found_table["group"].iloc[-1] == "private, 2025-Q4"
     people = own["customer_id"].groupby([account, quarter]).nunique()
     assert found_table["customers"].tolist() == people.tolist()
+
+
+def test_a_customer_who_answers_twice_in_a_quarter_is_one_customer() -> None:
+    at = pd.to_datetime(["2025-01-10", "2025-03-10"] * 20)
+    made = pd.DataFrame(
+        {"customer_id": np.repeat(range(20), 2), "answered_at": at, "score": np.repeat([10, 0] * 10, 2)}
+    )
+    row = fb.scores(made, every="quarter").table.iloc[0]
+    assert (row["period"], row["answers"], row["customers"]) == ("2025-Q1", 40, 20)
+    assert row["se"] == pytest.approx(100 / math.sqrt(20))
 
 
 def test_a_group_with_four_answers_says_so() -> None:
@@ -425,6 +435,8 @@ def test_what_is_known_of_one_customer() -> None:
     assert found["last_order"].tolist() == ["within 30 days", "longer ago", "never"]
     assert found["trouble"].tolist() == ["billing", "none", "none"]
     assert found["last_survey"].tolist() == ["none before", "high", "none before"]
+    late = asked.assign(answered_at=[day + pd.Timedelta(days=201), pd.NaT, pd.NaT])
+    assert fb.known_at_sending(late)["last_survey"].tolist() == ["none before", "no answer", "none before"]
 
 
 def test_response_rates_leave_out_what_may_still_be_answered() -> None:

@@ -411,9 +411,12 @@ def test_nmf_finds_planted_groups_of_words() -> None:
 
 def test_nmf_is_as_good_as_that_of_scikit_learn(big: company.Company) -> None:
     from sklearn.decomposition import NMF
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
     comments = big.feedback["comment"].dropna().head(400)
     x, words = _tfidf(comments)
+    other = TfidfVectorizer(vocabulary=words, token_pattern=r"[^\W\d_]{2,}").fit_transform(comments)
+    assert abs(x - other).max() < 1e-12
     theirs = NMF(6, init="nndsvda", max_iter=400, tol=1e-4).fit(x)
     whole = math.sqrt(x.multiply(x).sum())
     assert fb.nmf_topics(comments, 6).error <= theirs.reconstruction_err_ / whole * 1.005
