@@ -31,6 +31,7 @@ def _asked(source: Source, kind: str = "NPS") -> pd.DataFrame:
     return table[table["kind"] == kind]
 
 
+@functools.lru_cache(maxsize=8)
 def _answered(source: Source, kind: str = "NPS") -> pd.DataFrame:
     table = _asked(source, kind)
     answers = table[table["score"].notna()]
@@ -91,11 +92,13 @@ def _by_hand(source: Source) -> float:
 # ---- 10.3 by group
 
 
+@functools.lru_cache(maxsize=8)
 def _groups(source: Source) -> pd.DataFrame:
     known = source["customers"][["customer_id", "acquired_through"]].astype({"acquired_through": "str"})
     return _asked(source).merge(known, on="customer_id")
 
 
+@functools.lru_cache(maxsize=8)
 def _by_group(source: Source) -> pd.DataFrame:
     answers = _groups(source).dropna(subset="score")
     scores = answers.groupby("acquired_through")["score"]
@@ -157,6 +160,7 @@ def _weighted_answer_by_answer(table: pd.DataFrame) -> float:
     return float(100 * (weight * ((score >= 9).astype(float) - (score <= 6).astype(float))).sum() / weight.sum())
 
 
+@functools.lru_cache(maxsize=8)
 def _weighting_cases(source: Source) -> list[tuple[Any, ...]]:
     tiny = pd.DataFrame({"group": list("aaaabbbb"), "score": [10, 9, 9, 3, 2, None, None, None]})
     known = source["customers"][["customer_id", "account", "language"]].astype(str)
@@ -300,6 +304,7 @@ def _of_those_replied(source: Source) -> float:
     return float((answers["replied_at"] - answers["answered_at"] <= pd.Timedelta(hours=HOURS)).mean())
 
 
+@functools.lru_cache(maxsize=8)
 def _waiting(source: Source) -> pd.DataFrame:
     """Hours to the first reply of each detractor, or to the last moment of the table if there was none."""
     table = source["feedback"]
@@ -338,6 +343,7 @@ def _wald(source: Source) -> float:
     return x / n - Z * math.sqrt(x / n * (1 - x / n) / n)
 
 
+@functools.lru_cache(maxsize=8)
 def _next(source: Source) -> pd.DataFrame:
     table = _answered(source).sort_values(["customer_id", "answered_at"])[["customer_id", "score"]]
     table = table.assign(score=table["score"].astype(float))
@@ -353,6 +359,7 @@ def _rebound(source: Source) -> float:
 
 def _rebound_by_loop(source: Source) -> float:
     table = _answered(source).sort_values("answered_at")
+    table = table[table["customer_id"].isin(table.loc[table["score"] <= 6, "customer_id"])]
     gains = []
     for _, own in table.groupby("customer_id"):
         scores = own["score"].astype(float).tolist()
