@@ -642,9 +642,9 @@ def test_the_work_list_by_hand() -> None:
 
 def surveys(rng: np.random.Generator, n: int, effect: float) -> pd.DataFrame:
     """Three answers of each customer, half a year apart; a reply to a low one adds ``effect`` to the next."""
-    replied = rng.random((n, 3)) < 0.6
     x = 6.5 + 1.2 * rng.standard_normal((n, 1)) + 1.2 * rng.standard_normal((n, 3))
     score = np.clip(np.round(x), 0, 10)
+    replied = rng.random((n, 3)) < np.where(score <= 5, 0.8, 0.4)  # the worse, the likelier
     score[:, 1:] += effect * replied[:, :2] * (score[:, :2] <= 6)
     made = pd.DataFrame({"customer_id": np.repeat(np.arange(n), 3), "score": score.ravel()})
     made["answered_at"] = np.tile(pd.date_range("2024-01-15", periods=3, freq="180D"), n)
@@ -657,6 +657,8 @@ def test_scores_come_back_to_the_mean_and_a_fair_comparison_sees_no_effect() -> 
     made = [fb.after_follow_up(surveys(rng, 150, 0.0)) for _ in range(100)]
     assert 0.90 <= covers([m.fair.lower for m in made], 0.0, [m.fair.upper for m in made]) <= 0.985
     assert np.mean([m.naive.lower > 0 for m in made]) > 0.9
+    none = fb.after_follow_up(surveys(rng, 8000, 0.0))
+    assert none.fair.lower < 0 < none.fair.upper < none.naive.estimate - none.expected.estimate
     real = fb.after_follow_up(surveys(rng, 4000, 1.0))
     assert real.fair.lower < 1.0 < real.fair.upper and real.fair.lower > 0.7
     assert "After a reply scores change" in fb.plot_after_follow_up(real)._suptitle.get_text()
