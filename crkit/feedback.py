@@ -72,6 +72,7 @@ from crkit.feedback_scores import (
     nps,
     plot_changes,
     plot_scores,
+    require_enough,
     scores,
 )
 from crkit.feedback_themes import (
@@ -147,6 +148,7 @@ __all__ = [
     "record_run",
     "repeat_themes",
     "reply_times",
+    "require_enough",
     "response_rates",
     "sample_to_label",
     "scores",

@@ -505,7 +505,8 @@ def plot_survival(curves: Mapping[str, Survival], *, hours: float = HOURS, last:
         table = curve.table[curve.table["time"] <= last]
         # the curve stays level until the last case was seen
         x = np.concatenate([[0.0], table["time"], [min(last, float(curve.table["time"].iloc[-1]))]])
-        columns = [100 * np.concatenate([[1.0], table[c], table[c].tail(1)]) for c in ("survival", "lower", "upper")]
+        levels = [np.concatenate([[1.0], table[c]]) for c in ("survival", "lower", "upper")]
+        columns = [100 * np.append(level, level[-1]) for level in levels]
         style = {**figures.line(i), "marker": ""}
         ax.step(x, columns[0], where="post", label=f"{name} ({curve.n:,})", **style)
         ax.fill_between(x, columns[1], columns[2], step="post", color=style["color"], alpha=0.15, linewidth=0)

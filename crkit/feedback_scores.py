@@ -186,6 +186,27 @@ def ces(values: Any, level: float = 0.95) -> Score:
     return Score(mean, se, max(mean - margin, 1.0), min(mean + margin, 7.0), int(x.size))
 
 
+def require_enough(feedback: pd.DataFrame) -> None:
+    """Refuse data in which no question was answered by as many customers as a score takes.
+
+    Args:
+        feedback: one row a survey, with ``customer_id``, ``kind``, ``score``.
+
+    Raises:
+        ValueError: if there are fewer than `LEAST` customers with a score of each kind.
+
+    Example:
+        >>> require_enough(pd.DataFrame({"customer_id": [1, 2], "kind": ["NPS", "NPS"], "score": [9, 3]}))
+        Traceback (most recent call last):
+        ...
+        ValueError: a score takes the answers of 10 customers or more; here are 2
+    """
+    answered = feedback[feedback["score"].notna()]
+    most = int(answered.groupby("kind", observed=True)["customer_id"].nunique().max()) if len(answered) else 0
+    if most < LEAST:
+        raise ValueError(f"a score takes the answers of {LEAST} customers or more; here are {most}")
+
+
 def answers_needed(
     margin: float, variance: float = 10_000.0, *, design_effect: float = 1.0, level: float = 0.95
 ) -> int:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from crkit import cli, datasets
 from crkit.feedback_history import plot_runs, record_run
-from crkit.feedback_scores import scores
+from crkit.feedback_loop import kaplan_meier, plot_survival
+from crkit.feedback_scores import require_enough, scores
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +131,16 @@ def test_the_same_command_next_week_compares_with_last_week(answers, tmp_path, m
         len(up_to(asked, "2025-12-15", "2025-06")),
         len(up_to(asked, "2025-12-22", "2025-12-15")),
     ]
+
+
+def test_too_few_answers_are_refused_with_a_sentence(answers):
+    require_enough(answers)
+    with pytest.raises(ValueError, match="10 customers or more; here are 3"):
+        require_enough(answers[answers["kind"] == "NPS"].drop_duplicates("customer_id").head(3))
+    with pytest.raises(ValueError, match="here are 0"):
+        require_enough(answers.assign(score=pd.NA))
+
+
+def test_waits_that_all_end_beyond_the_axis_can_be_drawn():
+    figure = plot_survival({"the unhappy": kaplan_meier([500, 900, 1000], [1, 0, 0])})
+    assert "100 % still wait after 48 hours" in figure.alt
