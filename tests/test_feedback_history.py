@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crkit import cli, datasets
+from crkit import cli, datasets, workbook
 from crkit.feedback_history import plot_runs, record_run
 from crkit.feedback_loop import kaplan_meier, plot_survival
 from crkit.feedback_scores import require_enough, scores
@@ -114,6 +114,8 @@ def test_the_picture_says_what_it_shows(answers, history):
 
 
 def test_the_same_command_next_week_compares_with_last_week(answers, tmp_path, monkeypatch, capsys):
+    settings = workbook.parameters(workbook.read(workbook.find("feedback")))
+    assert settings["history_file"].default == "", "a run with defaults keeps no history"
     monkeypatch.chdir(tmp_path)
     command = ["run", "feedback", "-p", "data=answers.csv", "--out", "report"]
     pages = []

@@ -143,6 +143,7 @@ def test_the_reader_can_say_that_the_scale_is_ours_or_another(read):
 def test_a_few_slips_are_set_aside_and_do_not_make_another_scale(read):
     result = read(days("csat", [5, 4] * 60 + [55]), {})
     assert result.set_aside["reason"].tolist() == ["csat is not from 1 to 5"] and result.used == 120
+    assert read(days("csat", [5, 4, 3, 2, 5, 44]), {}).used == 5, "one slip in six is no scale either"
 
 
 def test_a_long_file_may_hold_scores_as_text_and_is_held_to_its_scales(read):
