@@ -194,11 +194,12 @@ def test_the_page_is_whole_and_needs_no_network(path):
 
 
 @every_notebook
-def test_nbval_finds_the_stored_notebook_valid(path, tmp_path):
+def test_nbval_finds_the_stored_notebook_valid(path, tmp_path, monkeypatch):
     """In a copy, so that the reader's own Hub beside the notebook is not touched."""
     copy = shutil.copy(path, tmp_path / path.name)
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    command += ["-c", "/dev/null", "--rootdir", str(tmp_path), "--nbval-cell-timeout", "300", str(copy)]
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    command = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
+    command += ["--assert=plain", "-c", "/dev/null", "--rootdir", str(tmp_path), "--nbval-cell-timeout", "300", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert re.search(rf"{len(code_cells(workbook.read(path)))} passed", done.stdout), done.stdout[-500:]
