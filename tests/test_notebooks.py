@@ -199,7 +199,8 @@ def test_nbval_finds_the_stored_notebook_valid(path, tmp_path, monkeypatch):
     copy = shutil.copy(path, tmp_path / path.name)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     command = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
-    command += ["--assert=plain", "-c", "/dev/null", "--rootdir", str(tmp_path), "--nbval-cell-timeout", "300", str(copy)]
+    command += ["--assert=plain", "-c", "/dev/null", "--rootdir", str(tmp_path)]
+    command += ["--nbval-cell-timeout", "300", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert re.search(rf"{len(code_cells(workbook.read(path)))} passed", done.stdout), done.stdout[-500:]
