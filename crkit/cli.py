@@ -28,6 +28,7 @@ EXAMPLES = """examples:
   crkit run segments -p seed=7 -p scenario=over_automated --out report/
   crkit run segments -p data=orders.csv -p margin=0.25 --map "ordered_at=InvoiceDate, day first" --out report/
   crkit check-data orders orders.csv --map customer_id=CustomerID --map ordered_at=InvoiceDate
+  crkit check-data feedback answers.csv --map answered_at=Timestamp --map "nps=How likely are you to recommend us?"
   crkit new segments my_segments.ipynb -p data=orders.csv --map customer_id=CustomerID
   crkit hub report my_hub.yaml --out report/
 """
@@ -38,7 +39,7 @@ MAP_HELP = (
 )
 PARAMETER_HELP = "a parameter of the notebook, for example data=orders.csv or seed=7; repeat for more"
 SHOWN = 5
-REPORTED, TOPIC = "orders", "segments"  # the table that check-data sums up, and the lesson that reports on it
+REPORTS = {"orders": "segments", "feedback": "feedback"}  # what check-data sums up, and the lesson that reports on it
 
 
 def parser() -> argparse.ArgumentParser:
@@ -220,6 +221,8 @@ def _run_one(options: argparse.Namespace) -> int:
 
     bar = sys.stderr.isatty()
     _say(f"Running {lesson.topic} into {out}{'' if bar else ': this takes a minute or two'}")
+    if file is not None and "history_file" in workbook.parameters(notebook):
+        values.setdefault("history_file", f"{lesson.topic}_history.csv")
     try:
         done = workbook.run(
             path,
@@ -357,14 +360,17 @@ def _check_data(options: argparse.Namespace) -> int:
             _say(f"  line {row['line']}: {row['reason']}")
     _say("\nRead as:")
     _say(result.frame.head(SHOWN).to_string(index=False, max_cols=8))
-    if options.table != REPORTED:
+    if options.table not in REPORTS:
         return 0
-    _say(f"\nIn short:\n{_in_short(result)}")
-    if too_few := _too_few(TOPIC, result.frame):
-        _say(f"\nToo little for crkit run {TOPIC}: {too_few}")
+    topic, of_orders = REPORTS[options.table], options.table == "orders"
+    _say(f"\nIn short:\n{_in_short(result) if of_orders else _answers_in_short(result)}")
+    if too_few := _too_few(topic, result.frame):
+        _say(f"\nToo little for crkit run {topic}: {too_few}")
         return 0
-    go_on = ["run", TOPIC, "-p", f"data={options.file}", "-p", "margin=0.4", *_maps(columns), "--out", "report/"]
-    _say(f"\nTo go on (margin: which share of the money is yours to keep):\n  {_command(go_on)}")
+    margin = ["-p", "margin=0.4"] if of_orders else []
+    meaning = " (margin: which share of the money is yours to keep)" if of_orders else ""
+    go_on = ["run", topic, "-p", f"data={options.file}", *margin, *_maps(columns), "--out", "report/"]
+    _say(f"\nTo go on{meaning}:\n  {_command(go_on)}")
     return 0
 
 
@@ -381,6 +387,20 @@ def _in_short(result: FileRead) -> str:
         f"  {rows}, from {orders['ordered_at'].min():%Y-%m-%d} to {orders['ordered_at'].max():%Y-%m-%d}\n"
         f"  amounts: from {money.min():,.2f} to {money.max():,.2f} a row, in all {money.sum():,.2f} {currency}"
     )
+
+
+def _answers_in_short(result: FileRead) -> str:
+    """Who answered what, and when."""
+    lines = []
+    for kind, of_kind in result.frame.groupby("kind", observed=True):
+        answers = of_kind[of_kind["score"].notna()]
+        asked = f" to {len(of_kind):,} surveys" if "sent_at" in of_kind else ""
+        dates = answers["answered_at"].agg(["min", "max"])
+        when = f", from {dates['min']:%Y-%m-%d} to {dates['max']:%Y-%m-%d}" if len(answers) else ""
+        lines.append(
+            f"  {kind}: {len(answers):,} answers{asked} by {answers['customer_id'].nunique():,} customers{when}"
+        )
+    return "\n".join(lines)
 
 
 def _hub(options: argparse.Namespace) -> int:

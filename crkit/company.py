@@ -33,6 +33,7 @@ The model, on one page. Time runs in days; ``Z`` is standard normal, every draw 
    order, and it does not come if the customer leaves within the ten days.
 9. *Feedback.* Four dimensions (delivery, coffee, service, price) share a customer's general mood and fall with the
    issues of the last order. The score weighs them by `MODEL.drivers`. The more satisfied, the likelier an answer.
+   Comments are about one or two of them, in two languages, and `comment_truth` knows which.
 10. *Forum.* Members ask and answer; who answers is drawn in proportion to a Pareto-distributed helpfulness.
 
 Scenarios change one thing from ``begins_at`` on, after 5/8 of the period. ``over_automated``: issues go to the bot,
@@ -190,6 +191,9 @@ class Company:
         ends_at: moment at which the data stop.
         begins_at: moment at which the scenario's mistake begins; None in a healthy company.
         model: every planted parameter.
+        survey_truth: what the surveys would have brought if everybody had answered; None without the table
+            ``feedback``. One row a row of it: ``feedback_id``, ``score`` (that the customer had in mind) and ``chance``
+            (of an answer before the data stop).
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -199,6 +203,7 @@ class Company:
     ends_at: pd.Timestamp
     begins_at: pd.Timestamp | None
     model: Model
+    survey_truth: pd.DataFrame | None = None
 
     def __getattr__(self, name: str) -> pd.DataFrame:
         if name in TABLES:
@@ -248,6 +253,30 @@ def simulate(
     wanted = _checked(n_customers, seed, scenario, start, months, tables)
     world = _World(n_customers, seed, scenario, pd.Timestamp(start), months)
     return world.company(wanted)
+
+
+def comment_truth(comments: pd.Series[str]) -> pd.DataFrame:
+    """What is planted in the comments of a simulated company, to judge a method that reads them.
+
+    Args:
+        comments: comments as they stand in ``feedback``; other texts and missing ones are allowed.
+
+    Returns:
+        One row a comment, with the same index: ``language`` ("en" or "de"), ``theme`` (one of `DIMENSIONS`), ``also``
+        (the second theme, missing if there is none), ``mood`` ("negative", "mixed" or "positive"; that of the score),
+        ``sarcastic`` (friendly words in a bad mood) and ``typo``. All are missing where the simulator did not write it.
+
+    Example:
+        >>> company = simulate(n_customers=100, tables=["feedback"])
+        >>> comments = company.feedback["comment"].dropna()
+        >>> comment_truth(comments)["theme"].isin(DIMENSIONS).all()
+        np.True_
+    """
+    from crkit._comments import planted
+
+    return planted().reindex(comments.to_numpy()).astype(dict.fromkeys(("sarcastic", "typo"), "boolean")).set_axis(
+        comments.index
+    )  # fmt: skip
 
 
 def _checked(
@@ -346,6 +375,7 @@ class _World:
         self.ends_at = start + pd.DateOffset(months=months)
         self.end = float((self.ends_at - start).days)
         self.months = months
+        self.survey_truth: pd.DataFrame | None = None
         begins = start + pd.DateOffset(months=round(months * 0.625))
         self.begins_at = None if scenario == "healthy" else begins
         self.begins = np.inf if scenario == "healthy" else float((begins - start).days)
@@ -687,7 +717,7 @@ class _World:
         made = {name: getattr(self, f"{name}_table")() for name in TABLES if name in wanted}
         return Company(
             {name: made[name] for name in wanted},
-            self.seed, self.scenario, self.start, self.ends_at, self.begins_at, self.model,
+            self.seed, self.scenario, self.start, self.ends_at, self.begins_at, self.model, self.survey_truth,
         )  # fmt: skip
 
     def customers_table(self) -> pd.DataFrame:
@@ -795,8 +825,8 @@ class _World:
         self.contact_customer, self.contact_day = who[keep], day[keep]
         self.contact_latent = both(latent, np.nan)[keep]
         self.contact_repeated = both(again, False)[keep]
-        kind, score, _ = self._contact_surveys()
-        unanswered = ~((kind == 1) & (score > 0))
+        kind, score, lag, _ = self._contact_surveys()
+        unanswered = ~((kind == 1) & np.isfinite(lag))
         none = both(np.zeros(len(row), bool), True)
         return pd.DataFrame({
             "contact_id": self.contact_id,
@@ -843,26 +873,28 @@ class _World:
         day = self.joined[who] + (number + 1) * every[who] + jitter
         return who[day < until[who]], day[day < until[who]]
 
-    def _contact_surveys(self) -> tuple[Ints, Ints, Floats]:
-        """For each contact: survey kind (0 none, 1 CSAT, 2 CES), score (0 if unanswered) and days to the answer."""
+    def _contact_surveys(self) -> tuple[Ints, Ints, Floats, Floats]:
+        """For each contact: survey kind (0 none, 1 CSAT, 2 CES), score, days to the answer, and chance of one."""
         n = len(self.contact_id)
         u = self.rng("contact_survey").random((n, 2))
         latent = np.nan_to_num(self.contact_latent, nan=4.1)
         kind = np.where(np.isnan(self.contact_latent) | (u[:, 0] > 0.35), 0, np.where(u[:, 0] < 0.21, 1, 2))
         lag = 0.05 + self.rng("contact_answer_lag").exponential(1.2, n)
-        answers = (u[:, 1] < _logistic(-0.9 + 0.5 * (latent - 4.1))) & (self.contact_day + lag < self.end)
+        willing = _logistic(-0.9 + 0.5 * (latent - 4.1))
+        answers = (u[:, 1] < willing) & (self.contact_day + lag < self.end)
         csat = np.clip(np.round(latent), 1, 5)
         ces = np.clip(np.round(5.2 + 1.2 * (latent - 4.1) - 0.8 * self.contact_repeated), 1, 7)
-        score = np.where(answers & (kind > 0), np.where(kind == 1, csat, ces), 0).astype(np.int64)
-        return kind, score, lag
+        in_time = -np.expm1(-np.maximum(self.end - self.contact_day - 0.05, 0.0) / 1.2)
+        lag = np.where(answers, lag, np.inf)
+        return kind, np.where(kind == 1, csat, ces).astype(np.int64), lag, willing * in_time
 
     def feedback_table(self) -> pd.DataFrame:
         if not hasattr(self, "contact_id"):
             self.contacts_table()
         nps = self._nps()
-        kind, score, lag = self._contact_surveys()
+        kind, score, lag, chance = self._contact_surveys()
         sent = np.flatnonzero(kind > 0)
-        answered = np.where(score[sent] > 0, self.contact_day[sent] + lag[sent], np.inf)
+        answered = self.contact_day[sent] + lag[sent]
         who = np.concatenate([nps["customer"], self.contact_customer[sent]])
         day = np.concatenate([nps["day"], self.contact_day[sent] + 0.02])
         answered = np.concatenate([nps["answered"], answered])
@@ -897,8 +929,12 @@ class _World:
             "closed_at": self.moment_or_none(closed_at),
             "owner": _names("agent", owner, missing | ~(unhappy | replied)),
         })  # fmt: skip
-        frame = frame[day < self.end].iloc[np.argsort(day[day < self.end], kind="stable")].reset_index(drop=True)
+        rows = np.flatnonzero(day < self.end)
+        rows = rows[np.argsort(day[rows], kind="stable")]
+        frame = frame.iloc[rows].reset_index(drop=True)
         frame.insert(0, "feedback_id", np.arange(1, len(frame) + 1))
+        chance = np.concatenate([nps["chance"], chance[sent]])[rows]
+        self.survey_truth = frame[["feedback_id"]].assign(score=score[rows], chance=chance)
         return frame
 
     def _nps(self) -> dict[str, npt.NDArray[Any]]:
@@ -931,7 +967,8 @@ class _World:
         latent = d @ np.array([self.model.drivers[k] for k in DIMENSIONS]) + 0.6 * last_noise[sent]
         reach = np.array([-0.4, 0.0, 0.4, 0.2, 0.3])[self.segment[who]] - 1.2 * (day > self.drop_day[who])
         reach += np.where(self.business[who], 0.0, np.array([-0.3, 0.0, 0.3])[self.age[who]])
-        answers = (u_answer < _logistic(-0.6 + self.model.response_slope * latent + reach)) & (day + lag < self.end)
+        willing = _logistic(-0.6 + self.model.response_slope * latent + reach)
+        answers = (u_answer < willing) & (day + lag < self.end)
         # Price is on everybody's lips: it is mentioned more often than it matters.
         mentioned = d - np.array([0.0, 0.0, 0.0, 0.8])
         low = latent < -1.5
@@ -939,24 +976,25 @@ class _World:
             "customer": who,
             "day": day,
             "answered": np.where(answers, day + lag, np.inf),
+            "chance": willing * -np.expm1(-(self.end - day) / 2.0),
             "score": np.clip(np.round(7.7 + latent), 0, 10).astype(np.int64),
             "ratings": np.clip(np.round(3.9 + 0.85 * d), 1, 5).astype(np.int64),
             "theme": np.where(low, mentioned.argmin(axis=1), d.argmax(axis=1)),
         }
 
     def _comments(self, who: Ints, theme: Ints, mood: Ints, missing: Bools) -> pd.Series:
-        """About half of those who answer write something, in their language, with now and then a typing error."""
-        from crkit._comments import pool
+        """About half of those who answer write something, in their language; see `crkit._comments`."""
+        from crkit._comments import LANGUAGES, MOODS, pool
 
         rng = self.rng("comments")
         text = np.full(len(who), None, dtype=object)
         writes = (rng.random(len(who)) < np.array([0.65, 0.35, 0.40])[mood]) & ~missing
         choice = rng.random(len(who))
-        for language in (0, 1):
-            for m in range(3):
+        for language, in_words in enumerate(LANGUAGES):
+            for m in range(len(MOODS)):
                 for t in range(len(DIMENSIONS)):
                     rows = np.flatnonzero(writes & (self.german[who] == language) & (mood == m) & (theme == t))
-                    known = pool(("en", "de")[language], DIMENSIONS[t], ("negative", "mixed", "positive")[m])
+                    known = pool(in_words, DIMENSIONS[t], MOODS[m])["comment"].to_numpy(object)
                     text[rows] = known[(choice[rows] * len(known)).astype(int)]
         return pd.Series(text, dtype="str")
 

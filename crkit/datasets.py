@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from crkit import ownfile
+from crkit import ownfile, ownsurvey
 from crkit.ownfile import FileRead
 from crkit.ownvalues import FileProblem
 
@@ -38,6 +38,7 @@ __all__ = [
     "open_source",
     "path_of",
     "read_file",
+    "survey_questions",
     "table_names",
     "validate",
 ]
@@ -50,7 +51,8 @@ class Field(NamedTuple):
 
     Attributes:
         name: the column's name.
-        type: ``integer``, ``number``, ``string``, ``boolean``, ``date`` or ``datetime``.
+        type: ``integer``, ``number``, ``string``, ``boolean``, ``date`` or ``datetime``; in a reader's own survey also
+            ``score``, a whole number that may be written as ``9/10`` or ``10 - extremely likely``.
         description: what it means.
         unit: its unit, or an empty string.
         required: whether every row has a value.
@@ -59,6 +61,7 @@ class Field(NamedTuple):
         minimum: the least value allowed, if there is one (a date as text).
         maximum: the greatest value allowed, if there is one (a date as text).
         own_file: ``required`` or ``optional`` in a reader's own file; an empty string if it is not read there.
+        also: other words that a reader's own file may have for the values in ``enum``, and the value that each means.
     """
 
     name: str
@@ -71,6 +74,7 @@ class Field(NamedTuple):
     minimum: float | str | None
     maximum: float | str | None
     own_file: str
+    also: Mapping[str, str]
 
 
 def data_dir() -> Path:
@@ -130,8 +134,23 @@ def fields(name: str) -> tuple[Field, ...]:
         >>> [field.name for field in fields("cdnow")]
         ['customer_id', 'ordered_at', 'units', 'amount_usd']
     """
+    return _as_fields(_resource(name)["schema"]["fields"])
+
+
+@functools.cache
+def survey_questions() -> tuple[Field, ...]:
+    """The columns that a reader's own survey may have beside those of ``feedback``: one for each question.
+
+    Example:
+        >>> [field.name for field in survey_questions()]
+        ['nps', 'csat', 'ces', 'segment', 'channel']
+    """
+    return _as_fields(_resource("feedback")["survey"])
+
+
+def _as_fields(columns: Sequence[Mapping[str, Any]]) -> tuple[Field, ...]:
     found = []
-    for column in _resource(name)["schema"]["fields"]:
+    for column in columns:
         limits = column.get("constraints", {})
         found.append(
             Field(
@@ -145,6 +164,7 @@ def fields(name: str) -> tuple[Field, ...]:
                 minimum=limits.get("minimum"),
                 maximum=limits.get("maximum"),
                 own_file=column.get("own_file", ""),
+                also={word: value for value, words in column.get("also", {}).items() for word in words},
             )
         )
     return tuple(found)
@@ -319,6 +339,10 @@ def data_dictionary() -> str:
             lines.append(
                 f"| `{c.name}` | {c.type} | {c.unit} | {'no' if c.required else 'yes'} | {c.description}{values} |"
             )
+        if name == "feedback":
+            lines += ["", "In a file of your own each question may have a column, instead of `kind` and `score`:", ""]
+            lines += ["| column | type | unit | meaning |", "|---|---|---|---|"]
+            lines += [f"| `{c.name}` | {c.type} | {c.unit} | {c.description} |" for c in survey_questions()]
         if sources := resource.get("sources"):
             lines += ["", "Sources:", ""]
             lines += [f"- {s['title']}" + (f", <{s['path']}>" if "path" in s else "") for s in sources]
@@ -349,7 +373,8 @@ def read_file(
         today: the last moment that is not in the future; now, if not given.
 
     Returns:
-        A `FileRead`: the frame, the rows set aside, the counts (always ``read == used + len(set_aside)``) and notes.
+        A `FileRead`: the frame, the rows set aside, the counts (always ``read == used + len(set_aside)``) and notes. A
+        survey with one column a question becomes one row an answer, see `crkit.ownsurvey`.
 
     Raises:
         FileProblem: if the file, its columns or too many of its rows cannot be used; the message names the file, the
@@ -366,6 +391,8 @@ def read_file(
         ([1234.5], [[3, 'Date is not a date']])
         >>> folder.cleanup()
     """
+    if table == "feedback":
+        return ownsurvey.read(Path(path), fields(table), survey_questions(), columns or {}, today)
     return ownfile.read(Path(path), table, fields(table), columns or {}, today)
 
 
@@ -455,7 +482,7 @@ def open_source(
     _whole("n_customers", n_customers, FEWEST_CUSTOMERS)
     if scenario not in company.SCENARIOS:
         raise ValueError(f"scenario is {scenario!r}{_closest(scenario, tuple(company.SCENARIOS))}")
-    kittiwake = tuple(name for name in table_names() if name != "cdnow")
+    kittiwake = tuple(name for name in table_names() if path_of(name).startswith("kittiwake/"))
     for table in tables:
         if table not in kittiwake:
             raise ValueError(f"tables names {table!r}{_closest(table, kittiwake)}")

@@ -20,6 +20,7 @@ What is done with what exports contain:
   contact was passed on to are the reader's own words. A log in which somebody unknown handled or began a contact is
   refused: without that row it would say that nobody came back.
 - **Amounts** are totals of a row. Prices of one piece, beside quantities that are not all 1, are read and noted.
+- **A points ledger** has oddities of its own, see `crkit.ownpoints`.
 - If more than half of the rows would be set aside, the file is refused: then the mapping is wrong, or the export.
 
 The file is read as a stream, and again only for the whole of the rows that are set aside.
@@ -36,7 +37,7 @@ import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -44,6 +45,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from crkit import ownpoints
 from crkit.ownvalues import (
     CODES,
     HINTS,
@@ -76,6 +78,7 @@ REPEATED = Reason(
     None,
     "if these are purchases of their own, export their order number too, and map order_id",
 )
+REPEATED_ROW = Reason(REPEATED.text, None, "if these are rows of their own, export what tells them apart")
 REPEATED_ORDER = Reason(
     REPEATED.text, None, "if these are lines of their own in one order, export the number of the line too"
 )
@@ -107,6 +110,14 @@ LOOKS_LIKE = {
     "betrag gesamtbetrag bruttobetrag nettobetrag rechnungsbetrag bestellbetrag zahlbetrag endbetrag umsatz "
     "bruttoumsatz nettoumsatz bestellwert auftragswert warenwert rechnungssumme bestellsumme gesamtsumme gesamtpreis "
     "gesamt summe preis bedrag totaal",
+    "entry_id": "entry entrynumber entryno transaction transactionid bookingid booking number no nr id buchung "
+    "buchungsnummer belegnummer",
+    "booked_at": "booked bookingdate postedat posted transactiondate entrydate date createdat created timestamp day "
+    "datetime datum buchungsdatum buchungstag",
+    "kind": "type entrytype transactiontype movement movementtype activity event art typ buchungsart vorgang",
+    "points": "pts pointsamount pointsdelta delta quantity amount value miles punkte anzahl menge",
+    "expires_at": "expiry expirydate expirationdate expires expireson validuntil validto verfall verfallsdatum "
+    "ablaufdatum gültigbis gueltigbis",
     "currency": "currency currencycode waehrung währung devise valuta moneda",
 }
 TOTAL = re.compile(r"(grand ?|sub ?)?totals?\b.*|sum|summe|gesamt(summe)?|totaal", re.IGNORECASE)
@@ -124,7 +135,7 @@ class FileRead(NamedTuple):
         frame: the rows that can be used, in the file's order, with the kit's column names and types; ids are text.
         set_aside: the other rows: ``line`` (where the row begins in the file), ``reason``, and every column as text.
         read: how many rows the file has below its header, blank lines not counted.
-        used: how many of them are in ``frame``; ``read == used + len(set_aside)``.
+        used: how many of them are in ``frame``, a survey's as one row an answer; ``read == used + len(set_aside)``.
         notes: what was decided on the way, one sentence each.
         currency: the currency that the amounts, their header or a currency column name; else ``"currency units"``.
     """
@@ -154,12 +165,23 @@ class _Layout(NamedTuple):
 
 
 def read(
-    path: Path, table: str, fields: Sequence[Field], mapping: Mapping[str, str], today: str | pd.Timestamp | None
+    path: Path,
+    table: str,
+    fields: Sequence[Field],
+    mapping: Mapping[str, str],
+    today: str | pd.Timestamp | None,
+    across: Callable[[Mapping[str, pd.Series[Any]]], Array] | None = None,
 ) -> FileRead:
-    """Read a file against the columns of a table; see `crkit.datasets.read_file`."""
+    """Read a file against the columns of a table; see `crkit.datasets.read_file`.
+
+    ``across`` may give each row a reason (or None) that only several of its columns together show.
+    """
     now = pd.Timestamp.now() if today is None else pd.Timestamp(today)
     wanted = _wanted(path, table, fields, mapping)
     layout, notes = _find_layout(path, wanted)
+    if table == "points":  # these two decide what the books are, so their own names need no mapping either
+        own = [name for name in ("entry_id", "expires_at") if name not in wanted and layout.header.count(name) == 1]
+        wanted |= {name: (name, "") for name in own}
     free = OWN_WORDS.get(table, set())
     by_name = {field.name: field._replace(enum=()) if field.name in free else field for field in fields}
     places = [layout.header.index(theirs) for theirs, _ in wanted.values()]
@@ -183,9 +205,16 @@ def read(
         reasons = np.where(pd.isna(reasons), why, reasons)
         notes += found.notes
         currencies.insert(0, found.currency)
+    if across:
+        reasons = np.where(pd.isna(reasons), across(frame), reasons)
     numbered = table == "orders" and "order_id" in frame
+    if table == "points" and "entry_id" in frame:
+        for row, reason in ownpoints.repeated_numbers(frame["entry_id"], _keys(frame), reasons).items():
+            reasons[row] = reason
+    of_table = {"orders": REPEATED_ORDER if numbered else REPEATED, "points": ownpoints.REPEATED}
+    repeated = of_table.get(table, REPEATED_ROW)
     for row in _repeated(layout, _keys(frame) if numbered else cells, places if numbered else (), lines, reasons):
-        reasons[row] = REPEATED_ORDER if numbered else REPEATED
+        reasons[row] = repeated
     usable = pd.isna(reasons)
     if currency_place:
         currencies.insert(0, _one_currency(layout, currency_place[0], columns[-1], lines, usable))
@@ -202,7 +231,16 @@ def read(
         notes += [*_aside_notes(bad, money, currency), *_kept_notes(money[usable], frame.get("order_id"), usable)]
     else:
         notes += _aside_notes(bad, pd.Series(dtype=float), currency)
+    if table == "points":
+        kind, points, found_notes = ownpoints.with_signs(
+            frame["kind"][usable], frame["points"][usable], wanted["points"][0]
+        )
+        frame["kind"], frame["points"] = kind.reindex(range(len(usable))), points.reindex(range(len(usable)))
+        notes += found_notes
     typed = pd.DataFrame({ours: _typed(values[usable], by_name[ours]) for ours, values in frame.items()})
+    if table == "points" and "entry_id" not in frame:
+        typed.insert(0, "entry_id", lines[usable])
+        notes.append("the entries have no number: each takes that of its line")
     return FileRead(
         frame=typed.reset_index(drop=True),
         set_aside=_originals(layout, bad, whole),
@@ -347,10 +385,15 @@ def _squeeze(name: object) -> str:
     return " ".join(as_text(name).replace("\ufeff", "").split())
 
 
-def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_Layout, list[str]]:
-    """Find out how the file is to be read, by looking for the line that has the wanted column names."""
+def header(path: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """The columns of a file, on the line that looks most as if it had these names."""
+    layout, _ = _best_layout(path, {name: (name, "") for name in names})
+    return layout.header
+
+
+def _best_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_Layout, int]:
+    """How the file is to be read, by the line that has the wanted column names, and how many sheets it has."""
     names = {theirs for theirs, _ in wanted.values()}
-    notes: list[str] = []
     sheets, encoding = _open(path)
     ways: list[tuple[str | None, str]] = [(sheet, "") for sheet in sheets] or [(None, mark) for mark in DELIMITERS]
     alike = {_plain(name) for ours in wanted for name in (ours, *LOOKS_LIKE.get(ours, "").split())}
@@ -375,7 +418,13 @@ def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_La
                 best = (*score, len(header)), _Layout(path, sheet, encoding, delimiter, line, tuple(header))
     if best is None:
         raise problem
-    layout = best[1]
+    return best[1], len(sheets)
+
+
+def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_Layout, list[str]]:
+    """How the file is to be read, held to have every wanted column once, with what is to be said of it."""
+    layout, sheets = _best_layout(path, wanted)
+    notes = []
     for ours, (theirs, _) in wanted.items():
         count = layout.header.count(theirs)
         if count != 1:
@@ -388,8 +437,8 @@ def _find_layout(path: Path, wanted: Mapping[str, tuple[str, str]]) -> tuple[_La
             )
     if layout.header_line > 1:
         notes.append(f"the header is on line {layout.header_line}; what stands above it was skipped")
-    if len(sheets) > 1:
-        notes.append(f"read from the sheet {layout.sheet!r}, one of {len(sheets)}")
+    if sheets > 1:
+        notes.append(f"read from the sheet {layout.sheet!r}, one of {sheets}")
     if layout.encoding in ("cp1252", "latin-1"):
         notes.append("the file is not UTF-8 and was read as Windows-1252; if names look garbled, save it as UTF-8")
     return layout, notes
@@ -702,7 +751,7 @@ def _trim(row: Cells, width: int) -> list[str]:
 
 
 def _typed(values: pd.Series[Any], field: Field) -> pd.Series[Any]:
-    kinds = {"integer": "Int64", "number": "float64", "string": "str", "boolean": "boolean"}
+    kinds = {"integer": "Int64", "score": "Int64", "number": "float64", "string": "str", "boolean": "boolean"}
     dtype: Any = kinds.get(field.type, "datetime64[s]")
     if field.enum:
         dtype = pd.CategoricalDtype(list(field.enum))

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-HINTS = ("day first", "month first", "decimal comma", "decimal point")
+HINTS = ("day first", "month first", "decimal comma", "decimal point", "0 to 10", "1 to 5", "1 to 7")
 MISSING = frozenset(
     {"", "-", "--", "?", "na", "n/a", "#n/a", "nan", "nat", "null", "none", "(null)", "(blank)", "undefined"}
 )
+NO_ANSWER = MISSING | {"no answer", "not answered", "not applicable", "prefer not to say", "don't know", "skipped"}
+NO_ANSWER |= {"keine angabe", "k.a.", "k. a.", "weiß nicht", "nicht beantwortet", "geen antwoord", "sans réponse"}
 CODES = frozenset(
     (
         *(
@@ -78,6 +80,8 @@ WHOLE = frozenset({"handled_by", "initiated_by"})
 SHORT_DASHED = "--"
 RETURN = "is negative: a return or refund"
 SUM = re.compile(r"((grand|sub)[ -]?)?totals?|sum|(gesamt|zwischen)?summe|gesamt", re.IGNORECASE)
+BALANCE = re.compile(r"((closing|current|running|new) )?balance|totals?|saldo|kontostand|punktestand|endbestand|summe")
+UNITS = frozenset({"points", "point", "pts", "punkte", "punkt"})
 EARLIEST = pd.Timestamp("1980-01-01")
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -102,6 +106,14 @@ _SHAPES = {
     for decimal, d, t in ((",", ",", r"\."), (".", r"\.", ","))
 }
 _SPACED = re.compile(r"\d{1,3}(?:[' ]\d{3})+(?:[.,]\d+)?")
+_SCORE = re.compile(r"(\d{1,3})(?:[.,]0+)?(?:\s*(?:/|out of|of|von|van|sur)\s*(\d{1,3}))?\W*(?:[^\W\d].*)?")
+_SCORE_LAST = re.compile(r"[^\W\d]\D*\W(\d{1,2})\W*")
+_PRAISE = re.compile(
+    r"\b(?:very|extremely|completely|sehr|äußerst)\s+"
+    r"(?:likely|satisfied|happy|easy|good|wahrscheinlich|zufrieden|einfach|leicht|gut)",
+    re.IGNORECASE,
+)
+ENOUGH_TO_JUDGE, FEW_SLIPS = 20, 0.02
 _SPACES = str.maketrans({"\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2212": "-", "\u2019": "'"})
 
 
@@ -243,6 +255,7 @@ def as_text(value: object) -> str:
 
 def _text(column: Column, _: pd.Timestamp) -> Values:
     texts = column.texts
+    notes: tuple[str, ...] = ()
     reasons: list[Reason | None] = [None] * len(texts)
     if column.field.name.endswith("_id"):
         if not any(re.fullmatch(r"\d+\.\d*[1-9]\d*", text) for text in texts):
@@ -256,11 +269,29 @@ def _text(column: Column, _: pd.Timestamp) -> Values:
     elif column.field.enum:
         allowed = ", ".join(column.field.enum)
         other = column.reason(f"is none of {allowed}", f"rename the values to {allowed}")
-        reasons = [None if text in column.field.enum else other for text in texts]
+        balance = column.reason("names a balance, not a booking", "leave balances out of the export")
+        known = {plain_words(value): value for value in column.field.enum} | dict(column.field.also)
+        texts = [known.get(plain_words(text), text) for text in texts]
+        notes = _renamed(column, texts)
+        told = [balance if column.field.also and BALANCE.fullmatch(plain_words(text)) else other for text in texts]
+        reasons = [None if text in column.field.enum else why for text, why in zip(texts, told, strict=True)]
         if column.field.name in WHOLE:
             _refuse_unknown(column, texts)
     values = np.array([None if text.casefold() in MISSING else text for text in texts], dtype=object)
-    return Values(values, reasons)
+    return Values(values, reasons, notes)
+
+
+def plain_words(text: str) -> str:
+    """A value of a list in plain words, as ``POINTS_EARNED`` is ``earned``."""
+    words = [word for word in re.split(r"[\W_]+", text.casefold()) if word not in UNITS]
+    return " ".join(word for word in words if word)
+
+
+def _renamed(column: Column, meant: Sequence[str]) -> tuple[str, ...]:
+    """A note of the words that were taken for values of ours, if there are any."""
+    pairs = zip(column.texts, meant, strict=True)
+    changed = [f"{text!r} is read as {value}" for text, value in pairs if text.casefold() != value.casefold()]
+    return (f"{column.theirs}: {', '.join(changed)}",) if changed else ()
 
 
 def _refuse_unknown(column: Column, texts: Sequence[str]) -> None:
@@ -367,6 +398,53 @@ def _number(column: Column, _: pd.Timestamp) -> Values:
     values[~np.isfinite(values)] = np.nan
     reasons: list[Reason | None] = [wrong if math.isnan(value) else None for value in values]
     return Values(values, _limits(column, values, reasons), notes, currencies[0] if currencies else None)
+
+
+def _score(column: Column, _: pd.Timestamp) -> Values:
+    """A survey's answers on a scale: ``9``, ``9/10``, ``10 - extremely likely``, ``n/a``; another scale is refused."""
+    low, high = column.field.minimum, column.field.maximum
+    assert isinstance(low, int) and isinstance(high, int)
+    found = [_SCORE.fullmatch(text) for text in column.texts]
+    last = [_SCORE_LAST.fullmatch(text) for text in column.texts]
+    values = np.array([float((a or b or [0, "nan"])[1]) for a, b in zip(found, last, strict=True)])
+    silent = np.array([text.casefold() in NO_ANSWER for text in column.texts], dtype=bool)
+    each = np.bincount(column.codes[column.codes >= 0], minlength=len(values))
+    remedy = f"map a question that is asked from {low} to {high}, or leave this one out"
+
+    of = np.array([int(match[2]) if match and match[2] else high for match in found])
+    if (of != high).any():
+        raise column.problem(f"it counts to {of[of != high][0]}, not to {high}", column.rows(of != high), remedy)
+    backwards = (values == low) & np.array([bool(_PRAISE.search(text)) for text in column.texts], dtype=bool)
+    if backwards.any():
+        turn = f"turn it round ({low + high} minus the score), or leave this question out"
+        raise column.problem(f"its best answer is {low}, and here the best is {high}", column.rows(backwards), turn)
+    outside = (values < low) | (values > high)
+    alone = column.field.name != "score"  # which holds scores of several kinds, and so of several scales
+    if alone and (what := other_scale(np.repeat(values, each), low, high, column.hint)):
+        other = outside if outside.any() else values == np.nanmax(values)
+        hints = () if outside.any() else (f"{low} to {high}",)
+        raise column.problem(what, column.rows(other), remedy if outside.any() else f"{remedy}; or if it is", *hints)
+    worded = [text for text, value in zip(column.texts, values, strict=True) if value == value and not text.isdigit()]
+    notes = (f"{column.theirs} holds scores as text, such as {worded[0]!r}: their number is read",) if worded else ()
+    wrong = column.reason("is not a score", "export the scores as numbers, or map another column")
+    slip = column.reason(f"is not from {low} to {high}", "correct these cells, or map another column")
+    reasons = [
+        None if quiet else wrong if math.isnan(value) else slip if out else None
+        for quiet, value, out in zip(silent, values, outside, strict=True)
+    ]
+    return Values(np.where(silent, np.nan, values), reasons, notes)
+
+
+def other_scale(scores: Array, low: int, high: int, hint: str = "") -> str:
+    """What shows that answers were given on another scale than from ``low`` to ``high``; empty if nothing does."""
+    answers = scores[~np.isnan(scores)]
+    outside = answers[(answers < low) | (answers > high)]
+    if len(outside) > max(2, FEW_SLIPS * len(answers)) or (hint and hint != f"{low} to {high}"):
+        stated = f"is said to be on a scale from {hint}" if hint else f"holds scores such as {outside[0]:g}"
+        return f"it {stated}, and here the scale is from {low} to {high}"
+    if not hint and high > 5 and len(answers) >= ENOUGH_TO_JUDGE and answers.max() <= 5:
+        return f"no score of {len(answers):,} is above {answers.max():g}, so the scale hardly goes to {high}"
+    return ""
 
 
 def _decide_decimal(column: Column, signs: list[str]) -> tuple[str, tuple[str, ...]]:
@@ -593,6 +671,7 @@ _READERS: dict[str, Callable[[Column, pd.Timestamp], Values]] = {
     "integer": _number,
     "number": _number,
     "boolean": _boolean,
+    "score": _score,
     "date": _date,
     "datetime": _date,
 }

@@ -43,6 +43,21 @@ def test_a_lesson_runs_as_a_report(lessons, capsys):
     assert "report/small.html" in capsys.readouterr().out
 
 
+def test_only_a_run_on_an_own_file_keeps_a_history(lessons, make_notebook, monkeypatch):
+    settings = (
+        'data = "kittiwake"  # which data\ncolumns = {}  # yours\nhistory_file = ""  # where runs are written down\n'
+    )
+    make_notebook(name="08_loop.ipynb", parameters=settings)
+    (lessons / "orders.csv").write_text(ORDERS, encoding="utf-8")
+    given = []
+    done = SimpleNamespace(problems=(), page=lessons / "loop.html", notebook=lessons / "loop.ipynb")
+    monkeypatch.setattr(workbook, "run", lambda _, __, values, **___: given.append(values.get("history_file")) or done)
+    own = ["-p", "data=orders.csv", *MAPS]
+    for words in ([], own, [*own, "-p", "history_file=mine.csv"]):
+        assert cli.main(["run", "loop", *words]) == 0
+    assert given == [None, "loop_history.csv", "mine.csv"]
+
+
 def test_an_own_file_is_read_first_and_rows_set_aside_are_kept(lessons, capsys):
     (lessons / "orders.csv").write_text(ORDERS + "100;30.02.2024;5,00\n", encoding="utf-8")
     assert cli.main(["run", "small", "-p", "data=orders.csv", *MAPS]) == 0
@@ -177,7 +192,7 @@ def test_notes_on_how_a_file_was_read_are_shown(lessons, capsys, monkeypatch):
     frame = pd.DataFrame({"customer_id": ["1"]})
     result = SimpleNamespace(frame=frame, set_aside=frame.iloc[:0], read=1, used=1, notes=("Dates: day first.",))
     monkeypatch.setattr(datasets, "read_file", lambda *_, **__: result)
-    assert cli.main(["check-data", "feedback", "orders.csv"]) == 0
+    assert cli.main(["check-data", "messages", "orders.csv"]) == 0
     said = capsys.readouterr().out
     assert "orders.csv: 1 row read = 1 used + 0 set aside\n  Dates: day first.\n" in said
     assert "To go on" not in said
@@ -245,7 +260,7 @@ def too_few(monkeypatch):
         if orders["customer_id"].nunique() < 10:
             raise ValueError("ten customers are needed")
 
-    for topic in ("small", cli.TOPIC):
+    for topic in ("small", cli.REPORTS["orders"]):
         monkeypatch.setitem(sys.modules, f"crkit.{topic}", SimpleNamespace(require_enough=require_enough))
 
 

@@ -404,11 +404,51 @@ def test_delivery_drives_the_score_and_price_is_talked_about(big):
     planted = np.array([MODEL.drivers[d] for d in company.DIMENSIONS])
     assert (np.argsort(-coef) == np.argsort(-planted)).all()
     assert coef[0] / coef[1] == pytest.approx(planted[0] / planted[1], rel=0.25)
-    bad = nps[(nps["score"] <= 6) & nps["comment"].notna() & nps["customer_id"].isin(
-        big.customers.loc[big.customers["language"] == "en", "customer_id"])]["comment"]  # fmt: skip
-    about_price = bad.str.contains("expensive|price|pay more|bargain|charged", case=False)
-    about_service = bad.str.contains("person|explain|bot|replied", case=False)
-    assert about_price.mean() > about_service.mean()
+    about = company.comment_truth(nps.loc[nps["score"] <= 6, "comment"])["theme"].value_counts(normalize=True)
+    assert about["price"] > about["service"]
+
+
+def test_the_truth_of_the_surveys_is_what_everybody_would_have_answered(big):
+    truth, sent = big.survey_truth, big.feedback
+    answered = sent["answered_at"].notna()
+    assert (truth["feedback_id"] == sent["feedback_id"]).all()
+    assert (truth["score"][answered] == sent["score"][answered]).all()
+    for kind in ("NPS", "CSAT", "CES"):
+        rows = sent["kind"] == kind
+        for _, part in truth[rows].groupby(pd.qcut(truth["chance"][rows], 5)):
+            assert abs(z_of_share(answered[part.index].sum(), len(part), part["chance"].mean())) < 3.5, kind
+    assert company.simulate(60, tables=["contacts"]).survey_truth is None
+
+
+def test_comments_are_varied_and_their_truth_is_known(big):
+    written = big.feedback[big.feedback["comment"].notna()]
+    truth = company.comment_truth(written["comment"])
+    assert truth.index.equals(written.index) and truth.drop(columns="also").notna().all(axis=None)
+    assert truth["language"].to_numpy().tolist() == (
+        written["customer_id"].map(big.customers.set_index("customer_id")["language"]).tolist()
+    )
+    distinct = written["comment"].groupby(truth["language"]).nunique()
+    assert distinct["en"] > 2000 and distinct["de"] > 1500
+    assert truth["typo"].mean() == pytest.approx(1 / 7, abs=0.03)
+    bad = truth["mood"] == "negative"
+    assert (
+        truth.loc[bad, "sarcastic"].mean() == pytest.approx(0.15, abs=0.03) and not truth.loc[~bad, "sarcastic"].any()
+    )
+    assert (truth["also"] != truth["theme"]).all() and 0.1 < truth["also"].notna().mean() < 0.4
+    nps = written["kind"] == "NPS"
+    assert (written.loc[nps & bad, "score"] <= 6).all() and (
+        written.loc[nps & (truth["mood"] == "positive"), "score"] >= 9
+    ).all()
+    assert company.comment_truth(pd.Series(["unknown", None], index=[5, 7])).isna().all(axis=None)
+
+
+def test_a_word_of_a_theme_does_not_prove_it(big):
+    """Else finding the theme of a comment would be no task."""
+    truth = company.comment_truth(big.feedback["comment"].dropna())
+    text = big.feedback["comment"].dropna().str.lower()
+    for word, theme in {"parcel": "delivery", "coffee": "coffee", "pay": "price", "kaffee": "coffee"}.items():
+        about = truth[text.str.contains(word)]
+        assert ((about["theme"] != theme) & (about["also"] != theme)).mean() > 0.05, word
 
 
 def test_the_dissatisfied_answer_less_often(big):

@@ -194,11 +194,13 @@ def test_the_page_is_whole_and_needs_no_network(path):
 
 
 @every_notebook
-def test_nbval_finds_the_stored_notebook_valid(path, tmp_path):
+def test_nbval_finds_the_stored_notebook_valid(path, tmp_path, monkeypatch):
     """In a copy, so that the reader's own Hub beside the notebook is not touched."""
     copy = shutil.copy(path, tmp_path / path.name)
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
-    command += ["-c", "/dev/null", "--rootdir", str(tmp_path), "--nbval-cell-timeout", "300", str(copy)]
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    command = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
+    command += ["--assert=plain", "-c", "/dev/null", "--rootdir", str(tmp_path)]
+    command += ["--nbval-cell-timeout", "300", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert re.search(rf"{len(code_cells(workbook.read(path)))} passed", done.stdout), done.stdout[-500:]
@@ -242,6 +244,30 @@ def users_contacts(path):
     return columns
 
 
+def users_feedback(path):
+    """A survey tool's export: a column a question, scores as text, those who did not answer, partial answers."""
+    rng = np.random.default_rng(8)
+    frame = datasets.load("feedback").query("kind == 'NPS'").tail(1500)
+    asked = {"customer_id": "Kunde", "sent_at": "Gesendet", "answered_at": "Beantwortet", "nps": "Uns empfehlen?",
+             "csat": "Wie zufrieden?", "rating_speed": "Tempo", "rating_web_site": "Seite", "comment": "Warum?",
+             "segment": "Region", "replied_at": "Rückmeldung"}  # fmt: skip
+    answered, happy = frame["score"].notna(), frame["score"].fillna(0).astype(int)
+    words = {10: "10 - extremely likely", 0: "0 - not at all likely"}
+    frame = frame.assign(
+        nps=[words.get(score, f"{score}/10") if there else "" for score, there in zip(happy, answered, strict=True)],
+        customer_id=frame["customer_id"].astype(str),
+        csat=(happy // 2).clip(1, 5).astype("Int64").where(answered & (rng.random(len(frame)) < 0.6)),
+        rating_speed=frame["rating_delivery"],
+        rating_web_site=frame["rating_service"],
+        segment=rng.choice(["Nord", "Süd", "West"], len(frame)),
+    )[[*asked]].rename(columns=asked)
+    for name in ("Gesendet", "Beantwortet", "Rückmeldung"):
+        frame[name] = frame[name].dt.strftime("%d.%m.%Y %H:%M")
+    frame.iloc[17, 0] = ""
+    frame.to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+    return asked
+
+
 def users_orders(path):
     """An export as shops make them: other names, semicolons, decimal commas, returns, a row without a customer."""
     rng = np.random.default_rng(5)
@@ -269,7 +295,21 @@ def users_orders(path):
     return {"customer_id": "Kunde", "ordered_at": "Datum", "amount_eur": "Betrag"}
 
 
-USERS_FILES = {"orders": users_orders, "contacts": users_contacts}
+def users_points(path):
+    """A loyalty system's export: kinds by other names, points without signs, no expiry, overlaps, balances, a total."""
+    frame = datasets.load("points").head(3000)
+    columns = {"entry_id": "Nr", "customer_id": "Kunde", "booked_at": "Datum", "kind": "Art", "points": "Punkte"}
+    frame = frame[list(columns)].rename(columns=columns).astype({"Art": "str", "Nr": "str", "Kunde": "str"})
+    frame["Art"] = frame["Art"].map({"earn": "Gutschrift", "redeem": "Einlösung", "expire": "Verfall"}).fillna("Kulanz")
+    frame["Datum"] = frame["Datum"].dt.strftime("%d.%m.%Y %H:%M")
+    frame["Punkte"] = frame["Punkte"].abs()
+    balance = frame.tail(20).assign(Art="Saldo", Nr=[f"S{i}" for i in range(20)])
+    total = frame.tail(1).assign(Kunde="Summe", Nr="T1", Punkte=frame["Punkte"].sum())
+    pd.concat([frame, frame.head(15), balance, total]).to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+    return columns
+
+
+USERS_FILES = {"orders": users_orders, "contacts": users_contacts, "points": users_points, "feedback": users_feedback}
 
 
 @every_notebook

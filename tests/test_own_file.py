@@ -328,7 +328,7 @@ def test_another_table(read):
     content = "\n".join(["customer_id,kind,sent_at,answered_at,score", *rows])
     result = read(content, columns=None, table="feedback")
     assert result.frame["score"].tolist() == [pd.NA, 7]
-    assert aside(result) == [(3, "score is above 10")]
+    assert aside(result) == [(3, "score is not from 0 to 10")]
 
 
 def test_a_column_that_may_be_empty_is_empty_throughout(read):
@@ -879,6 +879,122 @@ def test_a_total_that_has_an_id_is_noted(read):
     rows = "".join(f"{i};2024-01-05;10,10;x\n" for i in range(20))
     result = read(HEADER + rows + "alle;2024-01-31;202,00;x\n")
     assert "line 22 holds 50 % of all money: is it right?" in result.notes
+
+
+# A points ledger ---------------------------------------------------------------------------------------------------
+
+LEDGER = {"entry_id": "Nr", "customer_id": "Kunde", "booked_at": "Datum", "kind": "Art", "points": "Punkte"}
+LEDGER_HEADER = "Nr;Kunde;Datum;Art;Punkte;Gültig bis\n"
+
+
+@pytest.fixture
+def ledger(read):
+    def ledger(*rows, columns=LEDGER, header=LEDGER_HEADER):
+        return read(header + "".join(f"{row}\n" for row in rows), columns=columns, table="points", name="points.csv")
+
+    return ledger
+
+
+def booked(result):
+    return list(zip(result.frame["kind"], result.frame["points"], strict=True))
+
+
+def test_kinds_by_other_names_and_points_without_signs(ledger):
+    result = ledger(
+        "1;a;05.01.2024;Gutschrift;100;05.01.2025",
+        "2;a;16.01.2024;POINTS_REDEEMED;40;",
+        "3;a;17.01.2024;Verfall;10;",
+        "4;a;18.01.2024;Korrektur;5;",
+        columns={**LEDGER, "expires_at": "Gültig bis"},
+    )
+    assert booked(result) == [("earn", 100), ("redeem", -40), ("expire", -10), ("adjust", 5)]
+    assert result.frame["expires_at"].notna().tolist() == [True, False, False, False]
+    assert result.frame.dtypes.astype(str).to_dict() == {
+        "entry_id": "str", "customer_id": "str", "booked_at": "datetime64[s]", "kind": "category", "points": "int64",
+        "expires_at": "datetime64[s]",
+    }  # fmt: skip
+    said = " ".join(result.notes)
+    assert "'Gutschrift' is read as earn, 'POINTS_REDEEMED' is read as redeem" in said
+    assert "Punkte has no minus sign where points are redeemed or expire" in said
+    assert "every adjust entry is read as points added" in said
+
+
+def test_signs_that_contradict_the_kind_become_adjustments(ledger):
+    result = ledger(
+        "1;a;2024-01-05;earn;100;",
+        "2;a;2024-01-06;redeem;-40;",
+        "3;a;2024-01-07;earn;-30;",
+        "4;a;2024-01-08;redeem;40;",
+    )
+    assert booked(result) == [("earn", 100), ("redeem", -40), ("adjust", -30), ("adjust", 40)]
+    assert any(note.startswith("2 entries whose sign contradicts the kind") for note in result.notes)
+    assert not any("minus" in note for note in result.notes)
+
+
+def test_an_entry_number_that_comes_again(ledger):
+    result = ledger(
+        "1;a;2024-01-05;earn;100;",
+        "1;a;2024-01-05;earn;100;x",
+        "1;a;2024-01-05;earn;90;",
+        "2;a;oops;earn;1;",
+        "2;a;2024-01-06;earn;7;",
+        "3;a;2024-01-06;earn;8;",
+    )
+    assert booked(result) == [("earn", 100), ("earn", 7), ("earn", 8)]
+    assert aside(result) == [
+        (3, "repeats an earlier entry, with its number"),
+        (4, "has the number of an earlier entry and says something else"),
+        (5, "Datum is not a date"),
+    ]
+
+
+def test_balances_and_totals_among_the_bookings_are_set_aside(ledger):
+    result = ledger(
+        "1;a;2024-01-05;earn;100;",
+        "2;a;2024-01-31;Closing balance;100;",
+        "3;a;2024-02-01;Zauber;1;",
+        "4;Summe;2024-02-01;earn;100;",
+        "5;a;2024-02-01;Opening Balance;20;",
+        "6;a;2024-02-02;redeem;-30;",
+    )
+    assert booked(result) == [("earn", 100), ("adjust", 20), ("redeem", -30)]
+    assert aside(result) == [
+        (3, "Art names a balance, not a booking"),
+        (4, "Art is none of earn, redeem, expire, adjust"),
+        (5, "looks like a totals row"),
+    ]
+    named = ledger(
+        "1;a;2024-01-05;earn;100;",
+        header=LEDGER_HEADER.replace("Punkte", "Saldo"),
+        columns={**LEDGER, "points": "Saldo"},
+    )
+    assert any(note.startswith("Saldo sounds like a running balance") for note in named.notes)
+
+
+def test_entries_without_numbers_take_those_of_their_lines(ledger):
+    columns = {name: theirs for name, theirs in LEDGER.items() if name != "entry_id"}
+    result = ledger(
+        "7;a;2024-01-05;earn;100;",
+        "7;a;2024-01-05;earn;100;",
+        "8;a;oops;earn;1;",
+        "8;a;2024-01-06;earn;5;",
+        columns=columns,
+    )
+    assert result.frame["entry_id"].tolist() == [2, 5]
+    assert aside(result)[0] == (3, "repeats an earlier row in every column")
+    assert any("map entry_id" in note for note in result.notes)
+    assert "the entries have no number: each takes that of its line" in result.notes
+
+
+def test_our_own_names_of_number_and_expiry_need_no_mapping(ledger):
+    header = "entry_id,customer_id,booked_at,kind,points,expires_at\n"
+    result = ledger("e1,a,2024-01-05,EARN,100,2025-01-05", header=header, columns=None)
+    assert result.frame[["entry_id", "expires_at"]].astype(str).to_numpy().tolist() == [["e1", "2025-01-05"]]
+
+
+def test_the_columns_of_a_ledger_are_suggested(refuse):
+    problem = refuse("Buchung;Kunde;Datum;Art;Punkte\n1;a;2024-01-05;earn;1\n", columns=None, table="points")
+    assert problem.columns == ({"customer_id": "Kunde", "booked_at": "Datum", "kind": "Art", "points": "Punkte"},)
 
 
 # Properties -------------------------------------------------------------------------------------------------------

@@ -330,8 +330,8 @@ QUESTIONS = (
             f"The sales director proposes a lower target for the cafes: a person deals with {TARGET:.0%} of the "
             f"contacts that they begin. By the last {DAYS} days, as in 4.3 and 4.4: is it met, is it missed, or can "
             "nobody tell? Answer 'met', 'missed' or 'cannot tell'. It is met if all of the 95 % interval is at or "
-            f"above the target, missed if all of it is below; with fewer than {hub_checks.FEW_CONTACTS} contacts nobody "
-            "can tell."
+            "above the target, missed if all of it is below; with fewer than "
+            f"{hub_checks.FEW_CONTACTS} contacts nobody can tell."
         ),
         kind="choice",
         choices=("met", "missed", "cannot tell"),
