@@ -126,7 +126,9 @@ def first_number(path):
         asked = {q.name: q for q in importlib.import_module(f"crkit.questions.{topic}").QUESTIONS}[name]
         if asked.kind == "number":
             answer = next(i for i in range(index, -1, -1) if re.search(rf"^{variable} = ", sources[i], re.M))
-            right = asked.solve(datasets.open_source(tables=("orders", "customers", "contacts", "truth")))
+            right = asked.solve(
+                datasets.open_source(tables=("orders", "customers", "contacts", "feedback", "points", "truth"))
+            )
             return variable, answer, index, float(right)
     return None
 
