@@ -128,7 +128,7 @@ def plot_owed(owed: Owed) -> figures.Figure:
     _thousands(ax.yaxis)
     figures.legend(ax, loc="upper left")
     low, high = owed.liability_eur.lower, owed.liability_eur.upper
-    title = f"The programme owes {owed.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f})"
+    title = f"The programme owes {owed.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f}){owed.triangle.dated}"
     by = "; ".join(
         f"{c}: {earned:,.0f} earned, {open_:,.0f} owed"
         for c, earned, open_ in zip(table["cohort"], table["revenue_eur"], table["liability_eur"], strict=True)

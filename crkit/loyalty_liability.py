@@ -31,18 +31,28 @@ class Triangle(NamedTuple):
             a number where that lies in the future.
         open: points that are neither used nor expired, by cohort.
         period: ``"M"``, ``"Q"`` or ``"Y"``.
+        until: the last day of the last whole period, of which all of this is.
+        later: points issued after that day, which are not in it.
     """
 
     issued: pd.Series
     redeemed: pd.DataFrame
     open: pd.Series
     period: str
+    until: pd.Timestamp | None = None
+    later: int = 0
+
+    @property
+    def dated(self) -> str:
+        """The day of which all of this is, for a sentence; empty where it is not known."""
+        return "" if self.until is None else f" on {self.until:%d %B %Y}"
 
 
 def redemption_triangle(books: Books, *, period: str = "Q") -> Triangle:
     """The redemption triangle of a programme.
 
-    Only whole periods count: where the books end within a period, that period is left out.
+    Only whole periods count: where the books end within a period, that period is left out, and so is what was used in
+    it. So the triangle, and what `owed` makes of it, is of the day ``until``, not of the day on which the books end.
 
     Args:
         books: made by `crkit.loyalty_ledger.keep_books`.
@@ -67,6 +77,7 @@ def redemption_triangle(books: Books, *, period: str = "Q") -> Triangle:
     if books.as_of.normalize() < last.end_time.normalize():
         last -= 1
     lots = books.lots.assign(cohort=books.lots["issued_on"].dt.to_period(period))
+    later = int(lots.loc[lots["cohort"] > last, "issued"].sum())
     lots = lots[lots["cohort"] <= last]
     if lots.empty:
         raise ValueError(f"the books hold no whole {_PERIODS[period]} with points: take a shorter period")
@@ -94,6 +105,8 @@ def redemption_triangle(books: Books, *, period: str = "Q") -> Triangle:
         pd.DataFrame(sums, index=cohorts, columns=pd.RangeIndex(n, name="age")),
         pd.Series(issued - lapsed - np.nanmax(sums, axis=1), index=cohorts, name="open"),
         period,
+        last.end_time.normalize(),
+        later,
     )
 
 
@@ -134,8 +147,10 @@ class ChainLadder:
     level: float
 
     def __str__(self) -> str:
+        until = self.triangle.until
+        issued = "so far" if until is None else f"up to {until:%d %B %Y}"
         return (
-            f"{self.rate.estimate:.0%} of the points issued so far will be redeemed "
+            f"{self.rate.estimate:.0%} of the points issued {issued} will be redeemed "
             f"({self.rate.lower:.0%} to {self.rate.upper:.0%})"
         )
 
@@ -375,10 +390,12 @@ class Owed:
         table: one row a cohort: ``cohort``, ``issued``, ``sales_eur``, ``redeemed``, ``ultimate``, ``breakage`` (points
             that will not be used), ``allocated_eur`` (of the sales, to the points), ``revenue_eur`` (of that, earned),
             ``liability_eur`` with ``liability_lower`` and ``liability_upper``.
-        liability_eur: in all, the interval for the uncertainty about how many points will be used.
+        liability_eur: in all, the interval for the uncertainty about how many points will be used; the allocation is
+            held fixed.
         breakage: share of the points issued that will not be used.
         face_value_eur: what the open points would cost if all were used; more than is owed.
         expected: the share of points that was expected to be used when they were issued.
+        triangle: what it was made from; its ``until`` is the day of which all of this is.
     """
 
     table: pd.DataFrame
@@ -386,12 +403,23 @@ class Owed:
     breakage: Interval
     face_value_eur: float
     expected: float
+    triangle: Triangle
+
+    @property
+    def open_used(self) -> float:
+        """Share of the open points that will be used; not a number where none are open."""
+        still = float(self.triangle.open.sum())
+        return float((self.table["ultimate"] - self.table["redeemed"]).sum()) / still if still > 0 else float("nan")
 
     def __str__(self) -> str:
         low, high = self.liability_eur.lower, self.liability_eur.upper
+        later = self.triangle.later
+        since = f"; {later:,} points issued since are not in it" if later else ""
+        still = float(self.triangle.open.sum())
+        held = f"of the {still:,.0f} points then open {self.open_used:.0%} will be used" if still > 0 else "none is open"
         return (
-            f"owes {self.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f}); "
-            f"breakage {self.breakage.estimate:.0%}; open points at face value {self.face_value_eur:,.0f} EUR"
+            f"owes {self.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f}){self.triangle.dated}{since}; {held}"
+            f" (face value of all {self.face_value_eur:,.0f} EUR); breakage {self.breakage.estimate:.0%} of all issued"
         )
 
 
@@ -411,7 +439,8 @@ def owed(
         points_per_eur: points that a euro earns, from which the sales of each cohort follow.
         sales_eur: the sales of each cohort, if they are known better.
         expected: share of points that was expected to be used when they were issued; it fixes the allocation. Default:
-            what is expected today, for companies that wrote down none.
+            what is expected today of all points, for companies that wrote down none. The interval does not hold the
+            doubt about that default, and it is too much for a cohort that will use less than the others.
 
     Returns:
         Allocation, revenue and liability by cohort, in EUR.
@@ -464,4 +493,5 @@ def owed(
         Interval(1 - rate.estimate, 1 - rate.upper, 1 - rate.lower),
         float(ladder.triangle.open.sum() * point_value_eur),
         float(expected),
+        ladder.triangle,
     )

@@ -130,6 +130,25 @@ def test_a_period_that_is_not_over_is_left_out(books: loyalty.Books) -> None:
     whole = loyalty.redemption_triangle(loyalty.keep_books(points, as_of="2025-09-30"))
     pd.testing.assert_frame_equal(cut.redeemed, whole.redeemed)
     assert loyalty.redemption_triangle(books).redeemed.shape[0] == whole.redeemed.shape[0] + 1
+    assert cut.until == whole.until == pd.Timestamp("2025-09-30")
+    autumn = points["booked_at"].between("2025-10-01", "2025-11-15 23:59:59") & (points["points"] > 0)
+    assert (cut.later, whole.later) == (points.loc[autumn, "points"].sum(), 0)
+
+
+def test_what_is_owed_says_of_which_day_and_what_is_not_in_it() -> None:
+    points = company.simulate(1500, seed=3, tables=["points"]).points
+
+    def due(day: str) -> loyalty.Owed:
+        cut = loyalty.redemption_triangle(loyalty.keep_books(points, as_of=day))
+        return loyalty.owed(loyalty.chain_ladder(cut), point_value_eur=0.05)
+
+    part, whole = due("2025-11-15"), due("2025-09-30")
+    assert f"on 30 September 2025; {part.triangle.later:,} points issued since are not in it" in str(part)
+    assert "on 30 September 2025; of the" in str(whole) and "since" not in str(whole)
+    assert "on 30 September 2025" in loyalty.plot_owed(part).alt
+    used = (whole.table["ultimate"] - whole.table["redeemed"]).sum() / whole.triangle.open.sum()
+    assert f"points then open {used:.0%} will be used" in str(whole)
+    assert used < 1 - whole.breakage.estimate
 
 
 def test_example_52() -> None:
