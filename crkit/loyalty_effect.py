@@ -601,8 +601,8 @@ class Contrast:
         naive: those in the campaign less the others, after it began.
         before_after: those in the campaign, after it began less before.
         difference: the change of those in the campaign less the change of the others.
-        placebo: the same, one window earlier, when there was no campaign. If it is not near 0, the two groups did not
-            move alike, and ``difference`` is not the campaign's effect.
+        placebo: the same, one window earlier, before this campaign. If it is not near 0, the two groups did not move
+            alike, by themselves or by an earlier campaign, and ``difference`` is not this campaign's effect.
         in_campaign: units in the campaign.
         others: units that are not.
         table: one row a period: ``period`` (0 is the first of the campaign), ``in_campaign``, ``others`` (means).

@@ -128,7 +128,9 @@ def plot_owed(owed: Owed) -> figures.Figure:
     _thousands(ax.yaxis)
     figures.legend(ax, loc="upper left")
     low, high = owed.liability_eur.lower, owed.liability_eur.upper
-    title = f"The programme owes {owed.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f}){owed.triangle.dated}"
+    title = (
+        f"The programme owes {owed.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f}){owed.triangle.dated}"
+    )
     by = "; ".join(
         f"{c}: {earned:,.0f} earned, {open_:,.0f} owed"
         for c, earned, open_ in zip(table["cohort"], table["revenue_eur"], table["liability_eur"], strict=True)
@@ -313,7 +315,7 @@ def plot_contrast(contrast: Contrast, *, unit: str = "EUR") -> figures.Figure:
         ("in it less others", contrast.naive),
         ("after less before", contrast.before_after),
         ("change less\nothers' change", contrast.difference),
-        ("the same, when there\nwas no campaign", contrast.placebo),
+        ("the same, one\nwindow earlier", contrast.placebo),
     ]
     for i, (_, interval) in enumerate(rows):
         style = {**figures.line(i), "linestyle": "none", "markersize": 7}

@@ -52,6 +52,12 @@ def _lapsed_by_lot(source: Source) -> float:
     return float((some["expired"] / some["issued"]).mean())
 
 
+def _lapsed_of_earned(source: Source) -> float:
+    points, lots = source["points"], _books(source).lots
+    earned = (points["kind"] == "earn") & (points["booked_at"].dt.year == 2024)
+    return float(lots.loc[lots["issued_on"].dt.year == 2024, "expired"].sum() / points.loc[earned, "points"].sum())
+
+
 def _lapsed_from_uses(source: Source) -> float:
     points, uses = source["points"], _books(source).uses
     issued = points.loc[(points["points"] > 0) & (points["booked_at"].dt.year == 2024), "points"].sum()
@@ -134,7 +140,8 @@ def _cohort(source: Source) -> pd.Series:
 def _by_factors(source: Source, last: int | None = None) -> float:
     cohort = _cohort(source)
     factors = _ladder(source).factors.iloc[int(cohort["age"]) : last]
-    return float(cohort["redeemed"] * factors.prod() / cohort["issued"])
+    most = float(cohort["redeemed"] + _ladder(source).triangle.open.iloc[-3])
+    return min(float(cohort["redeemed"] * factors.prod()), most) / float(cohort["issued"])
 
 
 def _earned(allocated: float, redeemed: Sequence[float], expected: Sequence[float]) -> float:
@@ -152,6 +159,7 @@ def _earned_cases(_: Source) -> list[tuple[Any, ...]]:
         (8676.0, [4500.0], [9500.0]),
         (8676.0, [4500.0, 8500.0], [9500.0, 9700.0]),
         (1000.0, [100.0, 300.0, 450.0], [800.0, 700.0, 500.0]),
+        (8676.0, [4500.0, 4600.0], [9500.0, 10_000.0]),
     ]
 
 
@@ -186,11 +194,12 @@ def _effect(source: Source) -> loyalty.ProgrammeEffect:
     return loyalty.programme_effect(_table(source))
 
 
-def _effect_by_hand(source: Source) -> float:
+def _effect_by_hand(source: Source, *, everybody: bool = True, first: bool = False) -> float:
     customers, orders = source["customers"], source["orders"]
     order = orders.sort_values(["customer_id", "ordered_at"])
-    later = order[order.duplicated("customer_id")]
-    brought = customers["customer_id"].map(later.groupby("customer_id")["margin_eur"].sum()).fillna(0.0)
+    later = order if first else order[order.duplicated("customer_id")]
+    brought = customers["customer_id"].map(later.groupby("customer_id")["margin_eur"].sum())
+    brought = brought.fillna(0.0) if everybody else brought
     arm = customers["loyalty_arm"].astype(str)
     return float(brought[arm == "invited"].mean() - brought[arm == "holdout"].mean())
 
@@ -308,7 +317,7 @@ QUESTIONS = (
     Question(
         name="9.1",
         title="What became of old points",
-        ask="Of the points issued in 2024, what share has expired by the end of the ledger?",
+        ask="Of the points issued in 2024, earned or given by hand, what share has expired by the end of the ledger?",
         kind="number",
         share=True,
         relative=0,
@@ -331,6 +340,11 @@ QUESTIONS = (
                 _lapsed_of_settled,
                 "This divides by the points that are used or expired already. Those that are used fast come first, so "
                 "it is too low.",
+            ),
+            Misconception(
+                "of points earned",
+                _lapsed_of_earned,
+                "This divides by the points of the kind earn. Points given by hand were issued too, and expire too.",
             ),
             Misconception(
                 "mean of the lots' shares",
@@ -429,7 +443,7 @@ QUESTIONS = (
             "euros of these sales are allocated to the points?"
         ),
         kind="number",
-        relative=1e-4,
+        relative=0.002,
         points=2,
         needs=("points",),
         solve=_allocated,
@@ -462,6 +476,7 @@ QUESTIONS = (
                     _quarter(source), goods_eur=_quarter(source), points_eur=_quarter(source) * POINT_EUR * EXPECTED
                 ).points_eur
             ),
+            lambda source: 1.0015 * _allocated(source),
         ),
         wrong=(lambda source: _quarter(source) - _allocated(source), lambda source: 1.01 * _allocated(source)),
     ),
@@ -482,7 +497,8 @@ QUESTIONS = (
         means="A cohort is judged by how older ones went on, not by what it has done so far.",
         hints=(
             "chain_ladder(redemption_triangle(keep_books(points), period='M')) has a table with one row a month.",
-            "By hand: multiply what is redeemed so far with the factors of all ages still to come; divide by issued.",
+            "By hand: multiply what is redeemed so far with the factors of all ages still to come, but take no more than is "
+            "still held; divide by issued.",
         ),
         misconceptions=(
             Misconception(
@@ -561,6 +577,7 @@ QUESTIONS = (
         wrong=(
             lambda _: lambda allocated, redeemed, expected: allocated - _earned(allocated, redeemed, expected),
             lambda _: lambda allocated, _redeemed, _expected: allocated,
+            lambda _: lambda allocated, redeemed, expected: max(0.0, _earned(allocated, redeemed, expected)),
         ),
     ),
     Question(
@@ -635,6 +652,22 @@ QUESTIONS = (
                 "effect.",
             ),
             Misconception(
+                "turned round",
+                lambda source: -_effect(source).per_customer.estimate,
+                "This is the held out less the invited. The question asks for it the other way round.",
+            ),
+            Misconception(
+                "only those who came again",
+                functools.partial(_effect_by_hand, everybody=False),
+                "This leaves out the customers without a later order. They brought nothing, and nothing counts: whether "
+                "they come again is part of the effect.",
+            ),
+            Misconception(
+                "first order included",
+                functools.partial(_effect_by_hand, first=True),
+                "This counts the first order too. It came before the invitation, so the programme cannot have moved it.",
+            ),
+            Misconception(
                 "members against the holdout",
                 _as_treated,
                 "This drops the invited who did not join. Those who are left are the better half of their group; keep "
@@ -669,7 +702,10 @@ QUESTIONS = (
         choices=SALES,
         needs=("orders.margin_eur", "customers.loyalty_arm"),
         solve=_verdict,
-        means="An interval on both sides of zero rules neither out: that it raises sales, or that it does nothing.",
+        means=(
+            "Only an interval that lies wholly on one side of zero lets the company say which way. One that holds zero "
+            "rules out neither a rise, nor a fall, nor that it does nothing."
+        ),
         hints=(
             "programme_table takes outcome='amount_eur'; programme_effect(table).adjusted has lower and upper.",
             "If the interval holds zero, both directions remain possible.",
@@ -706,7 +742,7 @@ QUESTIONS = (
         points=2,
         needs=("orders.margin_eur", "customers"),
         solve=_lower_adds,
-        means="The same customers with the same orders lived through both, so chance has no part in the difference.",
+        means="The same customers with the same orders lived through both, so much of the chance cancels in the difference.",
         hints=(
             "Design('one name', tiers=(Tier('gold', from_eur),)), and another; everything else stays as it is.",
             "compare_designs([...], who) has differences: profit of the one less that of the other.",
@@ -800,11 +836,12 @@ QUESTIONS = (
         title="What the tiers hold",
         ask=(
             "How many points does a customer of each tier (member and gold) hold on average at the end of the ledger, "
-            "those with none included? Give a table with the columns tier and points."
+            "those with none included? Give a table with the columns tier and points. One decimal is enough."
         ),
         kind="table",
         keys=("tier",),
         relative=1e-4,
+        absolute=0.051,
         needs=("points", "customers.tier"),
         solve=_by_tier,
         means="Times the number of members, these means say to which tier the programme owes most.",
@@ -819,7 +856,10 @@ QUESTIONS = (
                 "This leaves out the members who hold nothing, so the mean is too high.",
             ),
         ),
-        alternatives=(lambda source: _by_tier(source).set_index("tier")["points"],),
+        alternatives=(
+            lambda source: _by_tier(source).set_index("tier")["points"],
+            lambda source: _by_tier(source).round(1),
+        ),
         wrong=(
             lambda source: _by_tier(source).assign(points=lambda table: table["points"] + 10),
             lambda source: _by_tier(source).iloc[:1],
@@ -862,10 +902,13 @@ QUESTIONS = (
         choices=COMPARISONS,
         needs=(),
         solve=_believed,
-        means="The placebo finds an effect where there was no campaign, so the two groups were not moving alike.",
+        means=(
+            "The placebo is not zero: the two groups did not move alike before it, be it by themselves or by an "
+            "earlier campaign that went to many of the same households. Either way the difference is not believed."
+        ),
         hints=(
             "Number the weeks from 0, take the households that the campaign was sent to, and run campaign_contrast.",
-            "Look at the placebo first: the same comparison at a time when nothing happened.",
+            "Look at the placebo first: the same comparison one window earlier, before this campaign began.",
         ),
         misconceptions=(
             Misconception(
@@ -881,7 +924,7 @@ QUESTIONS = (
             Misconception(
                 "the placebo ignored",
                 lambda _: COMPARISONS[2],
-                "The placebo, the same comparison one window earlier, finds a difference where there was no campaign.",
+                "The placebo, the same comparison one window earlier, finds a difference before this campaign began.",
             ),
         ),
         alternatives=(lambda source: _believed(source).upper(),),
