@@ -416,12 +416,11 @@ class Owed:
         later = self.triangle.later
         since = f"; {later:,} points issued since are not in it" if later else ""
         still = float(self.triangle.open.sum())
-        held = (
-            f"of the {still:,.0f} points then open {self.open_used:.0%} will be used" if still > 0 else "none is open"
-        )
+        used = f", {self.open_used:.0%} will be used" if still > 0 else ""
         return (
-            f"owes {self.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f}){self.triangle.dated}{since}; {held}"
-            f" (face value of all {self.face_value_eur:,.0f} EUR); breakage {self.breakage.estimate:.0%} of all issued"
+            f"owes {self.liability_eur.estimate:,.0f} EUR ({low:,.0f} to {high:,.0f}){self.triangle.dated}{since}; "
+            f"of the {still:,.0f} points then open (face value {self.face_value_eur:,.0f} EUR){used}; "
+            f"breakage {self.breakage.estimate:.0%} of all issued"
         )
 
 

@@ -147,7 +147,7 @@ def test_what_is_owed_says_of_which_day_and_what_is_not_in_it() -> None:
     assert "on 30 September 2025; of the" in str(whole) and "since" not in str(whole)
     assert "on 30 September 2025" in loyalty.plot_owed(part).alt
     used = (whole.table["ultimate"] - whole.table["redeemed"]).sum() / whole.triangle.open.sum()
-    assert f"points then open {used:.0%} will be used" in str(whole)
+    assert f"EUR), {used:.0%} will be used; breakage" in str(whole)
     assert used < 1 - whole.breakage.estimate
 
 

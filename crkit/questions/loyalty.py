@@ -497,8 +497,8 @@ QUESTIONS = (
         means="A cohort is judged by how older ones went on, not by what it has done so far.",
         hints=(
             "chain_ladder(redemption_triangle(keep_books(points), period='M')) has a table with one row a month.",
-            "By hand: multiply what is redeemed so far with the factors of all ages still to come, but take no more than is "
-            "still held; divide by issued.",
+            "By hand: multiply what is redeemed so far with the factors of all ages still to come, but take no more "
+            "than is still held; divide by issued.",
         ),
         misconceptions=(
             Misconception(
@@ -659,13 +659,13 @@ QUESTIONS = (
             Misconception(
                 "only those who came again",
                 functools.partial(_effect_by_hand, everybody=False),
-                "This leaves out the customers without a later order. They brought nothing, and nothing counts: whether "
-                "they come again is part of the effect.",
+                "This leaves out the customers without a later order. They brought nothing, and nothing counts: "
+                "whether they come again is part of the effect.",
             ),
             Misconception(
                 "first order included",
                 functools.partial(_effect_by_hand, first=True),
-                "This counts the first order too. It came before the invitation, so the programme cannot have moved it.",
+                "This counts the first order too. It came before the invitation, so no programme can have moved it.",
             ),
             Misconception(
                 "members against the holdout",
@@ -742,7 +742,7 @@ QUESTIONS = (
         points=2,
         needs=("orders.margin_eur", "customers"),
         solve=_lower_adds,
-        means="The same customers with the same orders lived through both, so much of the chance cancels in the difference.",
+        means="The same customers with the same orders lived through both, so much of the chance cancels.",
         hints=(
             "Design('one name', tiers=(Tier('gold', from_eur),)), and another; everything else stays as it is.",
             "compare_designs([...], who) has differences: profit of the one less that of the other.",
