@@ -84,7 +84,8 @@ class Books:
         return int(self.customers["balance"].sum())
 
     def __str__(self) -> str:
-        aside = f"; {len(self.set_aside):,} entries set aside" if len(self.set_aside) else ""
+        n = len(self.set_aside)
+        aside = f"; {n:,} {'entry' if n == 1 else 'entries'} set aside" if n else ""
         return (
             f"{self.as_of:%Y-%m-%d}: {self.outstanding:,} points held by {int((self.customers['balance'] > 0).sum()):,}"
             f" customers, of {int(self.customers['issued'].sum()):,} issued{aside}"

@@ -63,10 +63,11 @@ def with_signs(kind: pd.Series[Any], points: pd.Series[Any], theirs: str) -> tup
     if (points[taken] > 0).any() and not (points[taken] < 0).any():
         points = points.mask(taken, -points)
         notes.append(f"{theirs} has no minus sign where points are redeemed or expire: read as points taken")
-        adjusted = points[kind == "adjust"]
-        if len(adjusted) and (adjusted >= 0).all():
+        if added := int((points[kind == "adjust"] > 0).sum()):
+            entries = "1 adjust entry" if added == 1 else f"{added:,} adjust entries"
             notes.append(
-                f"every adjust entry is read as points added; write a minus sign into {theirs} where it is not"
+                f"{entries} without a minus sign {'is' if added == 1 else 'are'} read as points added; where one took "
+                f"points (a cancellation, say), write a minus sign into {theirs}"
             )
     against = ((kind == "earn") & (points < 0)) | (taken & (points > 0))
     if count := int(against.sum()):

@@ -228,7 +228,7 @@ def test_claw_back_after_expiry_is_set_aside_and_goodwill_after_it_counts() -> N
     books = loyalty.keep_books(entries)
     assert books.customers.to_numpy().tolist() == [[1, 140, 30, 0, 100, 10]]
     assert books.set_aside[["entry_id", "reason"]].to_numpy().tolist() == [[2, "takes more points than are left"]]
-    assert "1 entries set aside" in str(books)
+    assert "1 entry set aside" in str(books)
 
 
 def test_points_can_be_used_on_their_last_day_and_not_after() -> None:

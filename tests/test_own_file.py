@@ -916,7 +916,21 @@ def test_kinds_by_other_names_and_points_without_signs(ledger):
     said = " ".join(result.notes)
     assert "'Gutschrift' is read as earn, 'POINTS_REDEEMED' is read as redeem" in said
     assert "Punkte has no minus sign where points are redeemed or expire" in said
-    assert "every adjust entry is read as points added" in said
+    assert "1 adjust entry without a minus sign is read as points added" in said
+
+
+def test_a_cancellation_without_a_sign_among_adjustments_is_flagged(ledger):
+    result = ledger(
+        "1;a;2024-01-05;earn;100;",
+        "2;a;2024-01-06;redeem;40;",
+        "3;a;2024-01-07;adjust;-10;",
+        "4;a;2024-01-08;Storno;30;",
+        "5;a;2024-01-09;adjust;5;",
+    )
+    assert booked(result) == [("earn", 100), ("redeem", -40), ("adjust", -10), ("adjust", 30), ("adjust", 5)]
+    assert any(
+        note.startswith("2 adjust entries without a minus sign are read as points added") for note in result.notes
+    )
 
 
 def test_signs_that_contradict_the_kind_become_adjustments(ledger):
