@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crkit import company, loyalty, loyalty_ledger
+from crkit import company, loyalty, loyalty_ledger, workbook
 
 ENGINES = ["polars", "polars lazy", "pyarrow", "duckdb"]
 FIRST = pd.Timestamp("2024-01-01")
@@ -344,3 +345,14 @@ def test_the_input_stays_as_it_was(kittiwake: pd.DataFrame) -> None:
     before = kittiwake.copy()
     loyalty.keep_books(kittiwake)
     pd.testing.assert_frame_equal(kittiwake, before)
+
+
+def test_the_lesson_holds_no_booked_expiry_against_assumed_days(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(__file__).parents[1] / "notebooks" / "09_loyalty.ipynb"
+    cell = next(one.source for one in workbook.read(path).cells if "loyalty.reconcile(" in one.source)
+    points = company.simulate(200, tables=["points"]).points
+    names = {"loyalty": loyalty, "points": points, "books": loyalty.keep_books(points), "display": print}
+    exec(cell, {**names, "days_assumed": True})
+    assert "no rule to hold it against" in capsys.readouterr().out
+    exec(cell, {**names, "days_assumed": False})
+    assert "customers differ" in capsys.readouterr().out
