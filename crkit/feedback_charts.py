@@ -119,8 +119,10 @@ def weekly(
         flag: a column of true and false, to count the true ones.
         value: a column of numbers, to take the mean of.
         by: a column, to count each of its values apart.
-        start: the moment at which the first week begins; default: midnight before the first row.
-        end: the moment at which the data stop; default: the last row. Only whole weeks are counted.
+        start: the moment at which the first week begins, from which weeks are counted forwards; by default they are
+            counted back from ``end``, so that the newest week is whole and the first days that make no week are left
+            out.
+        end: the moment at which the data stop; default: midnight after the last row. Only whole weeks are counted.
 
     Returns:
         One row a week (and value of ``by``), weeks without rows included: ``week`` (its first moment), ``by``, ``n``
@@ -132,7 +134,7 @@ def weekly(
     Example:
         >>> made = pd.DataFrame({"at": pd.date_range("2025-01-06", periods=28, freq="12h"), "late": [True, False] * 14})
         >>> weekly(made, "at", flag="late")["events"].tolist()
-        [7]
+        [7, 7]
     """
     wanted = [name for name in (flag, value, by) if name is not None]
     if flag is not None and value is not None:
@@ -145,10 +147,12 @@ def weekly(
     if pd.isna(ends["first"][0]) and (start is None or end is None):
         raise ValueError(f"no row has a moment in column {at!r}")
     first = pd.Timestamp(ends["first"][0]).normalize() if start is None else pd.Timestamp(start)
-    last = pd.Timestamp(ends["last"][0]) if end is None else pd.Timestamp(end)
+    last = pd.Timestamp(ends["last"][0]).normalize() + pd.Timedelta(days=1) if end is None else pd.Timestamp(end)
     weeks = int((last - first) / pd.Timedelta(weeks=1))
     if weeks < 1:
         raise ValueError(f"from {first:%Y-%m-%d} to {last:%Y-%m-%d} is not one whole week")
+    if start is None:
+        first = last - pd.Timedelta(weeks=weeks)
     passed = (nw.col(at) - nw.lit(first.to_pydatetime())).dt.total_minutes()
     inside = lazy.filter(nw.col(at) >= nw.lit(first.to_pydatetime()))
     columns = {"_week": passed // _WEEK_MINUTES}

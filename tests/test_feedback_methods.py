@@ -166,10 +166,10 @@ def test_weeks_are_counted_alike_in_every_engine(ignored: company.Company, engin
 def test_weeks_are_whole_and_none_is_left_out() -> None:
     at = pd.to_datetime(["2025-01-06 09:00", "2025-01-12 23:00", "2025-01-20 00:00", "2025-01-28 12:00", None])
     made = pd.DataFrame({"at": at, "value": [1.0, 3, 5, 7, 9], "flag": [True, False, None, True, True]})
-    found = fb.weekly(made, "at", value="value")
+    found = fb.weekly(made, "at", value="value", start="2025-01-06")
     assert found["week"].tolist() == [pd.Timestamp(f"2025-01-{day:02d}") for day in (6, 13, 20)]
     assert found["n"].tolist() == [2, 0, 1] and found["mean"].tolist()[::2] == [2.0, 5.0]
-    assert fb.weekly(made, "at", flag="flag")["n"].tolist() == [2, 0, 0]
+    assert fb.weekly(made, "at", flag="flag", start="2025-01-06")["n"].tolist() == [2, 0, 0]
     assert len(fb.weekly(made, "at", start="2024-12-30", end="2025-02-10")) == 6
     for more, said in (
         ({"flag": "flag", "value": "value"}, "not both"),
@@ -178,6 +178,14 @@ def test_weeks_are_whole_and_none_is_left_out() -> None:
     ):
         with pytest.raises(ValueError, match=said):
             fb.weekly(made, "at", **more)
+
+
+def test_the_newest_week_is_whole_and_ends_with_the_last_answer() -> None:
+    """A report is about the last week first of all: it is the oldest days that make no week and are left out."""
+    days = pd.date_range("2025-06-03 18:00", "2025-06-29 11:00", freq="D")  # 26 days, and an evening
+    found = fb.weekly(pd.DataFrame({"at": days, "low": days >= "2025-06-22"}), "at", flag="low")
+    assert found["week"].tolist() == [pd.Timestamp(day) for day in ("2025-06-08", "2025-06-15", "2025-06-22")]
+    assert found["n"].tolist() == [7, 7, 7] and found["events"].tolist() == [0, 0, 7]
 
 
 def test_the_week_of_a_change_is_covered() -> None:
