@@ -4,17 +4,22 @@ A report on a survey is run again when new answers have come in. Beside it stand
 run and kind of question. It is keyed by the data, not by the clock: a run covers the answers after the last moment of
 the run before it, up to the last moment in its own file. So
 
-- an answer counts once, in the first run that had it, whether the new export holds all answers so far, the last ninety
+- an answer counts once, in the first run that had enough to say something, whether the new export holds all answers so far, the last ninety
   days, or the new ones only;
 - running the same file again replaces its own row, and is compared with the same run as the first time;
 - an answer that came to the file late, with a moment that an earlier run had already covered, is not counted anew.
 
-Two runs are taken as independent. Where the same customers answered in both, the interval of the change is rather too
+A kind that fewer customers answered than a score takes waits: the next run takes these answers together with its own,
+if its file still holds them. A run is compared with all earlier runs together, and the kinds of one run are corrected
+for their number (Holm 1979), so that one run in twenty at most tells of a change where there is none.
+
+Runs are taken as independent. Where the same customers answered in several, the interval of the change is rather too
 wide than too short.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +28,7 @@ import numpy as np
 import pandas as pd
 
 from crkit import _files, figures
-from crkit.feedback_scores import KINDS, changes, said, scores
+from crkit.feedback_scores import KINDS, _holm, changes, said, scores
 
 _KEPT = {"data": "str", "kind": "str", "answers": "int64", "customers": "int64"}
 _ESTIMATES = ("estimate", "se", "lower", "upper")
@@ -37,8 +42,10 @@ class Runs:
     Attributes:
         table: one row a run and kind: ``data`` (the file), ``after`` and ``until`` (its answers came after the one,
             which is missing for the first run, and not after the other), ``kind``, ``answers``, ``customers``,
-            ``estimate``, ``se``, ``lower`` and ``upper`` (missing where fewer customers answered than a score takes).
-        changes: one row a kind of this run, made by `crkit.feedback.changes`; empty in the first run.
+            ``estimate``, ``se``, ``lower`` and ``upper`` (missing where fewer customers answered than a score takes;
+            such a row is held again by the run of the same kind that had enough).
+        changes: one row a kind of this run, made by `crkit.feedback.changes` from all earlier runs together and this
+            one, with ``p_holm``, corrected for the number of kinds, by which ``noise`` goes; empty in the first run.
         said: what is new, a sentence each.
     """
 
@@ -48,7 +55,7 @@ class Runs:
 
 
 def record_run(feedback: pd.DataFrame, path: str | Path, *, data: str) -> Runs:
-    """Compare this run with the last one, and write it down for the next.
+    """Compare this run with those before it, and write it down for the next.
 
     Args:
         feedback: one row a survey, with ``customer_id``, ``kind``, ``answered_at`` and ``score``.
@@ -84,14 +91,16 @@ def record_run(feedback: pd.DataFrame, path: str | Path, *, data: str) -> Runs:
     new = answers if last is None else answers[answers["answered_at"].dt.floor("s") > last]
     rows = []
     for kind in [kind for kind in KINDS if (new["kind"] == kind).any()]:
-        made = scores(new, kind).table.iloc[0]
+        own = answers[answers["kind"] == kind]
+        after = _since_enough(own["answered_at"].dt.floor("s"), earlier[earlier["kind"] == kind], last)
+        made = scores(own[own["answered_at"].dt.floor("s") > after] if pd.notna(after) else own, kind).table.iloc[0]
         numbers = {name: made[name] for name in ("answers", "customers", *_ESTIMATES)}
-        rows.append({"data": data, "after": last, "until": until, "kind": kind, **numbers})
+        rows.append({"data": data, "after": after, "until": until, "kind": kind, **numbers})
     now = _typed(pd.DataFrame(rows, columns=list(_COLUMNS)))
     before = earlier[earlier["until"] == last]
-    moved = changes(before, now, by="kind") if len(before) else pd.DataFrame()
+    moved = _corrected(changes(_together(earlier), now, by="kind")) if len(before) else pd.DataFrame()
     table = pd.concat([others, now]).sort_values(["until", "kind"], kind="stable", ignore_index=True)
-    told = [_first(now) if last is None else _since(before, new), *_changed(moved)]
+    told = [_first(now) if last is None else _since(before, new), *_changed(moved, earlier, now, last)]
     if len(later):
         newest = later["until"].max()
         told.append(f"{path.name} already holds a later run, up to {newest:%d %B %Y}: this one is not added to it.")
@@ -118,6 +127,51 @@ def _read(path: Path) -> pd.DataFrame:
         ) from error
 
 
+def _since_enough(moments: pd.Series[Any], earlier: pd.DataFrame, last: Any) -> Any:
+    """The moment after which the answers of a kind count now: that of its last run with enough of them.
+
+    It is the last run of all if the file does not hold what waits since then.
+    """
+    enough = earlier.loc[earlier["estimate"].notna(), "until"].max()
+    waiting = earlier[earlier["until"] > enough] if pd.notna(enough) else earlier
+    row: dict[str, Any]
+    for row in waiting.to_dict("records"):  # type: ignore[assignment]  # its keys are names
+        held = moments <= row["until"]
+        if pd.notna(row["after"]):
+            held &= moments > row["after"]
+        if held.sum() < row["answers"]:
+            return last
+    return waiting["after"].min(skipna=False) if len(waiting) else last
+
+
+def _together(earlier: pd.DataFrame) -> pd.DataFrame:
+    """The scores of all earlier runs together, one row a kind; each run weighs as many answers as it had."""
+    known = earlier[earlier["estimate"].notna()]
+    weight = known["answers"]
+    parts = pd.DataFrame(
+        {
+            "kind": known["kind"],
+            "answers": weight,
+            "sum": weight * known["estimate"],
+            "var": (weight * known["se"]) ** 2,
+        }
+    )
+    total = parts.groupby("kind", as_index=False).sum()
+    return total.assign(estimate=total["sum"] / total["answers"], se=np.sqrt(total["var"]) / total["answers"])
+
+
+def _corrected(moved: pd.DataFrame) -> pd.DataFrame:
+    """The changes of the kinds of this run, corrected for their number."""
+    made = moved[moved["answers_now"] > 0].reset_index(drop=True)
+    told = (made["note"] == "").to_numpy()
+    p = np.full(len(made), np.nan)
+    pairs = made.loc[told, ["change", "se"]].to_numpy(np.float64).tolist()
+    alone = [math.erfc(abs(change) / (se * math.sqrt(2))) if se > 0 else float(change == 0) for change, se in pairs]
+    p[told] = _holm(np.array(alone))
+    note = made["note"].replace({"too few answers in the last run": "too few answers in the earlier runs"})
+    return made.assign(p_holm=p, noise=~(p < 0.05), note=note)
+
+
 def _first(now: pd.DataFrame) -> str:
     return f"This is the first run: its {now['answers'].sum():,} answers are what the next run is compared with."
 
@@ -127,19 +181,27 @@ def _since(before: pd.DataFrame, new: pd.DataFrame) -> str:
     return f"Since the last run ({run['data']}, answers up to {run['until']:%d %B %Y}) came {len(new):,} answers."
 
 
-def _changed(moved: pd.DataFrame) -> list[str]:
+def _changed(moved: pd.DataFrame, earlier: pd.DataFrame, now: pd.DataFrame, last: Any) -> list[str]:
     told = []
+    compared = int((moved["note"] == "").sum()) if len(moved) else 0
     row: dict[str, Any]
     for row in moved.to_dict("records"):  # type: ignore[assignment]  # its keys are names
         kind, old, new = row["kind"], row["answers_before"], row["answers_now"]
+        after = now.loc[now["kind"] == kind, "after"].iloc[0]
+        since = "" if after == last else f" since {after:%d %B %Y}" if pd.notna(after) else " so far"
         if row["note"]:
-            told.append(f"{kind}: {row['note']} ({old:,} and {new:,} answers).")
+            waits = "; they wait for the next run" if row["note"] != "too few answers in the earlier runs" else ""
+            told.append(f"{kind}: {row['note']} ({old:,} before, {new:,}{since} now){waits}.")
             continue
+        runs = int((earlier["estimate"].notna() & (earlier["kind"] == kind)).sum())
         change, lower, upper = (said(kind, row[name], signed=True) for name in ("change", "lower", "upper"))
-        verdict = "may be noise" if row["noise"] else "more than noise"
+        verdict = "more than chance usually does (95 %)"
+        if row["noise"]:
+            alone = row["lower"] > 0 or row["upper"] < 0
+            verdict = f"may be noise, as one of {compared} comparisons" if alone else "may be noise"
         told.append(
-            f"{kind}: {said(kind, row['before'])} from {old:,} answers, now {said(kind, row['now'])} from {new:,}: "
-            f"{change} ({lower} to {upper}), {verdict}."
+            f"{kind}: {said(kind, row['before'])} from {old:,} answers{f' in {runs} runs' if runs > 1 else ''}, now "
+            f"{said(kind, row['now'])} from {new:,}{since}: {change} ({lower} to {upper}), {verdict}."
         )
     return told
 

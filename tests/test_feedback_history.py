@@ -69,7 +69,14 @@ def test_every_answer_is_counted_once_whatever_the_runs(tmp_path_factory, answer
     history = tmp_path_factory.mktemp("runs") / "history.csv"
     for size in sorted(sizes):
         runs = record_run(answers.head(size), history, data="x.csv")
-    assert runs.table["answers"].sum() == max(sizes)
+    table = runs.table
+    again = [
+        ((table["kind"] == kind) & (table["after"] < until) & (table["until"] > until)).any()
+        or ((table["kind"] == kind) & table["after"].isna() & (table["until"] > until)).any()
+        for kind, until in zip(table["kind"], table["until"], strict=True)
+    ]
+    assert table.loc[again, "estimate"].isna().all(), "only what was too little for a score is taken again"
+    assert table.loc[np.invert(again), "answers"].sum() == max(sizes)
     assert runs.table["until"].nunique() == len(sizes)
 
 
@@ -85,15 +92,71 @@ def test_a_week_with_too_few_answers_says_so(answers, history):
     record_run(answers.iloc[:400], history, data="a.csv")
     few = record_run(answers.iloc[:404], history, data="b.csv")
     assert any("too few answers in this run" in sentence for sentence in few.said)
+    assert "they wait for the next run" in " ".join(few.said)
     with pytest.raises(ValueError, match="there is one so far"):
         plot_runs(few)
+
+
+def nps_of(people, score, day, first=0):
+    """One NPS answer of each of some people, all on one day."""
+    who = [f"c{first + i}" for i in range(people)]
+    at = pd.Timestamp(day) + pd.to_timedelta(range(people), unit="min")
+    return pd.DataFrame({"customer_id": who, "kind": "NPS", "answered_at": at, "score": score})
+
+
+def test_a_change_that_comes_a_few_answers_a_week_is_found(history):
+    """Six a week are too few for a score, but they wait for the next ones instead of being forgotten."""
+    parts = [nps_of(40, [10, 9, 8, 7] * 10, "2025-03-01")]
+    record_run(parts[0], history, data="a.csv")
+    for week in range(4):
+        parts.append(nps_of(6, 2, f"2025-03-{8 + 7 * week:02d}", 100 + 10 * week))
+        runs = record_run(pd.concat(parts), history, data=f"{week}.csv")
+        assert record_run(pd.concat(parts), history, data=f"{week}.csv").said == runs.said
+        verdict = runs.said[-1]
+        if week % 2:
+            assert "now -100 from 12 since " in verdict and "more than chance usually does (95 %)" in verdict
+        else:
+            assert "they wait for the next run" in verdict
+    assert runs.table["estimate"].notna().sum() == 3
+    assert "since 15 March 2025" in verdict
+
+
+def test_answers_that_the_file_no_longer_holds_cannot_wait(history):
+    record_run(nps_of(40, [10, 9, 8, 7] * 10, "2025-03-01"), history, data="a.csv")
+    for week in range(2):
+        runs = record_run(nps_of(6, 2, f"2025-03-{8 + 7 * week:02d}"), history, data="b.csv")
+        assert "too few answers in this run" in runs.said[-1]
+    assert runs.table["answers"].tolist() == [40, 6, 6]
+
+
+def test_a_run_is_compared_with_all_runs_before_it(history):
+    for day, score in ((1, [10, 10, 8, 6]), (8, [10, 8, 6, 6]), (15, [10, 8, 8, 8])):
+        runs = record_run(nps_of(40, score * 10, f"2025-03-{day:02d}", 100 * day), history, data="a.csv")
+    (row,) = runs.changes.to_dict("records")
+    errors = runs.table["se"].to_numpy()
+    assert (row["answers_before"], row["before"], row["now"]) == (80, pytest.approx(0.0), pytest.approx(25.0))
+    assert row["se"] == pytest.approx(np.hypot(np.hypot(*errors[:2]) / 2, errors[2]))
+    assert "0 from 80 answers in 2 runs, now 25 from 40" in runs.said[-1].replace("-0", "0")
+
+
+def test_three_kinds_at_once_are_corrected_for_their_number(history):
+    def week(day, nps):
+        parts = [nps_of(60, nps, day)]
+        parts += [parts[0].assign(kind=kind, score=[3, 4, 5] * 20) for kind in ("CSAT", "CES")]
+        return pd.concat(parts)
+
+    record_run(week("2025-03-01", [10] * 30 + [5] * 30), history, data="a.csv")
+    runs = record_run(week("2025-03-08", [10] * 41 + [5] * 19), history, data="b.csv")
+    nps = runs.changes.set_index("kind").loc["NPS"]
+    assert nps["lower"] > 0 and 0.05 < nps["p_holm"] < 0.15 and nps["noise"]
+    assert "may be noise, as one of 3 comparisons" in " ".join(runs.said)
 
 
 def test_a_kind_that_was_not_asked_last_time_says_so(answers, history):
     record_run(answers[answers["kind"] == "NPS"].iloc[:400], history, data="a.csv")
     runs = record_run(answers, history, data="b.csv")
     notes = runs.changes.set_index("kind")["note"]
-    assert notes["CSAT"] == "too few answers in the last run" and notes["NPS"] == ""
+    assert notes["CSAT"] == "too few answers in the earlier runs" and notes["NPS"] == ""
 
 
 def test_what_cannot_be_used_is_refused(answers, history):
