@@ -4,8 +4,8 @@ A report on a survey is run again when new answers have come in. Beside it stand
 run and kind of question. It is keyed by the data, not by the clock: a run covers the answers after the last moment of
 the run before it, up to the last moment in its own file. So
 
-- an answer counts once, in the first run that had enough to say something, whether the new export holds all answers so far, the last ninety
-  days, or the new ones only;
+- an answer counts once, in the first run that had enough to say something, whether the new export holds all answers so
+  far, the last ninety days, or the new ones only;
 - running the same file again replaces its own row, and is compared with the same run as the first time;
 - an answer that came to the file late, with a moment that an earlier run had already covered, is not counted anew.
 

@@ -89,6 +89,13 @@ def _by_hand(source: Source) -> float:
     return float(Z * worth.std(ddof=0) / math.sqrt(len(worth)))
 
 
+def _by_customer(source: Source) -> float:
+    table = feedback.scores(source["feedback"], "NPS").table
+    if table["small"].any():
+        raise ValueError("too few customers answered")
+    return float((table["upper"] - table["lower"]).iloc[0] / 2)
+
+
 # ---- 10.3 by group
 
 
@@ -231,6 +238,10 @@ def _talked_about(source: Source) -> str:
     return str(themes.index[0])
 
 
+def _named(which: Callable[[Source], str], prefix: str, source: Source) -> str:
+    return prefix + which(source)
+
+
 # ---- 10.8 two raters
 
 
@@ -333,6 +344,13 @@ def _needed(source: Source, variance: float | None = None, margin: float = MARGI
     return float(math.ceil(v * (100 * Z / margin) ** 2))
 
 
+def _needed_as_they_come(source: Source) -> float:
+    row = feedback.scores(source["feedback"], "NPS").table.iloc[0]
+    if row["small"]:
+        raise ValueError("too few customers answered")
+    return float(feedback.answers_needed(MARGIN, row["variance"], design_effect=row["design_effect"]))
+
+
 def _satisfied(source: Source, least: int = 4) -> tuple[int, int]:
     scores = _answered(source, "CSAT")["score"]
     return int((scores >= least).sum()), len(scores)
@@ -373,7 +391,7 @@ QUESTIONS = (
         title="The net promoter score",
         ask=(
             "What is the NPS of all answered NPS surveys: the share of promoters (9 and 10) minus the share of "
-            "detractors (0 to 6), in points from -100 to 100?"
+            "detractors (0 to 6), in points from -100 to 100? Give one decimal."
         ),
         kind="number",
         relative=0,
@@ -433,7 +451,8 @@ QUESTIONS = (
         absolute=0.02,
         needs=("feedback.score",),
         solve=_margin,
-        means="Two months whose scores differ by less than this tell you nothing on their own.",
+        means="It is the margin of all these answers together. A month has fewer, so its margin is wider, and that of "
+        "the difference of two months is wider again, by the root of two.",
         hints=(
             "The variance of a mean is the variance of one answer divided by the number of answers.",
             "The standard error is the square root of that. Multiply by 1.96, and by 100 for points.",
@@ -443,6 +462,12 @@ QUESTIONS = (
                 "standard error",
                 lambda source: _margin(source) / Z,
                 "This is one standard error. A 95 % interval reaches 1.96 of them to either side.",
+            ),
+            Misconception(
+                "design effect",
+                _by_customer,
+                "This takes into account that some answers are by the same customers, which is wise, and wider. Here "
+                "take every answer as another customer's.",
             ),
             Misconception(
                 "the whole width",
@@ -535,8 +560,8 @@ QUESTIONS = (
         solve=_rate,
         means="The others are most of your customers, and the score says nothing about them on its own.",
         hints=(
-            "A survey that was not answered has an empty answered_at.",
-            "Find the last sent_at of the NPS surveys, and keep those sent 14 days before it or earlier.",
+            "sent[sent['sent_at'] <= last - pd.Timedelta(days=14)] keeps those that had their time.",
+            "The mean of answered_at.notna() is the share that was answered.",
         ),
         misconceptions=(
             Misconception(
@@ -662,7 +687,8 @@ QUESTIONS = (
             "answers that have all four? Give delivery, coffee, service or price."
         ),
         kind="choice",
-        choices=company.DIMENSIONS,
+        choices=(*company.DIMENSIONS, *(f"rating_{name}" for name in company.DIMENSIONS)),
+        also=lambda source: [f"rating_{_driver(source)}"],
         needs=("feedback.score", *(f"feedback.rating_{name}" for name in company.DIMENSIONS)),
         solve=_driver,
         means="It goes with the score most. Whether mending it raises the score, only mending it for some can tell.",
@@ -670,20 +696,27 @@ QUESTIONS = (
             "feedback.drivers does it for all ratings at once.",
             "Sort its table by importance, and read the first row.",
         ),
-        misconceptions=(
-            Misconception(
-                "lowest rating",
-                _lowest,
-                "This has the lowest mean rating. What is rated low need not matter much to the score.",
-            ),
-            Misconception(
-                "most talked about",
-                _talked_about,
-                "This is what detractors write about most. What people talk about is not always what moves their "
-                "score.",
-            ),
+        misconceptions=tuple(
+            Misconception(name, functools.partial(_named, wrong, prefix), says)
+            for prefix in ("", "rating_")
+            for name, wrong, says in (
+                (
+                    "lowest rating",
+                    _lowest,
+                    "This has the lowest mean rating. What is rated low need not matter much to the score.",
+                ),
+                (
+                    "most talked about",
+                    _talked_about,
+                    "This is what detractors write about most. What people talk about is not always what moves their "
+                    "score.",
+                ),
+            )
         ),
-        alternatives=(lambda source: f" {_driver(source).upper()} ",),
+        alternatives=(
+            lambda source: f" {_driver(source).upper()} ",
+            lambda source: feedback.drivers(source["feedback"]).table.loc[0, "driver"],
+        ),
         wrong=(
             lambda source: next(name for name in company.DIMENSIONS if name != _driver(source)),
             lambda _: "quality",
@@ -706,8 +739,7 @@ QUESTIONS = (
         cases=_raters,
         needs=("feedback.comment",),
         solve=lambda _: _kappa,
-        means="Two people are the best judge you have; a method cannot agree with them more than they do with each "
-        "other.",
+        means="If two people agree only so far, do not expect much more of a method.",
         hints=(
             "Observed agreement is the share of comments to which both gave the same label.",
             "Chance agreement: for each label, the share of one rater times the share of the other; add these up.",
@@ -808,6 +840,17 @@ QUESTIONS = (
                 "This takes the largest variance there is, half promoters and half detractors. Yours is smaller.",
             ),
             Misconception(
+                "one share at 1/2",
+                functools.partial(_needed, variance=0.25),
+                "This is enough for one share of one half. An NPS is a difference of two shares.",
+            ),
+            Misconception(
+                "design effect",
+                _needed_as_they_come,
+                "This takes into account that some answers are by the same customers, which is wise, and takes more. "
+                "Here take every answer as another customer's.",
+            ),
+            Misconception(
                 "margin as the whole width",
                 functools.partial(_needed, margin=MARGIN / 2),
                 "This takes the margin as the whole width of the interval. It is one side.",
@@ -877,8 +920,8 @@ QUESTIONS = (
         title="The usual wait",
         ask=(
             "After how many hours has half of the detractors (NPS, 0 to 6) got a first reply? Use Kaplan and Meier: "
-            "who "
-            "has none yet is followed to the last moment of the table (sent, answered or replied), not dropped."
+            "who has none yet is followed to the last moment of the table (sent, answered or replied), not dropped. Give "
+            "hours as a number: of a time difference, .total_seconds() / 3600."
         ),
         kind="number",
         relative=0.01,
@@ -914,7 +957,7 @@ QUESTIONS = (
             "Of the customers who gave 6 or less in an NPS survey and answered a later one: by how many points, on the "
             "scale from 0 to 10, does the next answer differ from that one? Give the mean over all such answers; "
             "positive "
-            "is higher."
+            "is higher. Give two decimals."
         ),
         kind="number",
         relative=0,
@@ -922,9 +965,8 @@ QUESTIONS = (
         needs=("feedback.score", "feedback.answered_at"),
         solve=_rebound,
         means=(
-            "Nobody did anything for it: the simulator plants no effect of a reply. Low scores are low by chance in "
-            "part, "
-            "and chance does not strike twice."
+            "Whatever was done about it had no effect: the simulator plants none of a reply. Low scores are low by chance "
+            "in part, and chance does not strike twice."
         ),
         hints=(
             "Sort the answered NPS surveys by customer_id and answered_at.",
