@@ -286,6 +286,9 @@ def plot_drivers(made: Drivers, planted: pd.DataFrame | None = None) -> figures.
 def plot_importance_performance(made: Drivers) -> figures.Figure:
     """Importance against mean rating: what matters and is rated low comes first.
 
+    The title names what is so with its whole intervals, against the means of all drivers; else it says that they cannot
+    tell.
+
     Args:
         made: made by `drivers`.
     """
@@ -304,8 +307,13 @@ def plot_importance_performance(made: Drivers) -> figures.Figure:
     ax.axhline(y.mean(), color=figures.GREY, linewidth=1, linestyle="--")
     ax.set(xlabel="mean rating (performance)", ylabel="share of R squared, % (importance)", ylim=(0, None))
     ax.margins(x=0.15)
-    urgent = table[(y > y.mean()) & (x < x.mean())]["driver"].tolist()
+    urgent = table[(100 * table["importance_lower"] > y.mean()) & (table["performance_upper"] < x.mean())][
+        "driver"
+    ].tolist()
+    perhaps = (100 * table["importance_upper"] > y.mean()) & (table["performance_lower"] < x.mean())
     title = "Nothing that matters is rated below the average"
+    if perhaps.any():
+        title = "The intervals cannot tell whether what matters is rated below the average"
     if urgent:
         title = f"Rated below the average although it matters: {', '.join(_short(name) for name in urgent)}"
     words = "; ".join(f"{_short(n)}: rated {a:.2f}, {b:.0f} %" for n, a, b in zip(table["driver"], x, y, strict=True))

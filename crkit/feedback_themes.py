@@ -27,14 +27,15 @@ KEYWORDS: Mapping[str, tuple[str, ...]] = {
     ),
     "coffee": (
         "espresso", "roast", "blend", "bean", "tast", "stale", "burnt", "bitter", "fresh", "smell", "aroma", "flavour",
-        "röstung", "mischung", "hausmischung", "bohne", "schmeck", "geschmack", "verbrannt", "frisch",
+        "coffee", "röstung", "mischung", "hausmischung", "bohne", "schmeck", "geschmack", "verbrannt", "frisch",
+        "kaffee",
     ),
     "service": (
-        "help", "team", "bot", "hotline", "phone", "answered", "repl", "explain", "kind", "staff", "agent", "call",
+        "help", "team", "bot", "hotline", "phone", "answered", "repl", "explain", "kindly", "staff", "agent", "call",
         "kundendienst", "telefon", "geantwortet", "erklär", "geholfen", "frage", "warteschleife", "freundlich",
     ),
     "price": (
-        "price", "cost", "expensive", "cheap", "worth", "value", "cent", "charge", "pay", "bargain", "fair",
+        "price", "cost", "expensive", "cheap", "worth", "value", "cent", "charge", "pay", "bargain", "unfair",
         "preis", "kostet", "teuer", "billig", "günstig", "wert", "lohnt", "abgebucht", "geld", "schnäppchen",
     ),
 }  # fmt: skip
@@ -112,7 +113,8 @@ def keyword_themes(comments: Any, keywords: Mapping[str, tuple[str, ...]] = KEYW
 
     Args:
         comments: texts, none missing.
-        keywords: beginnings of words, by theme.
+        keywords: beginnings of words, by theme. Words that say little, such as "later", count only if they are
+            named in full.
 
     Returns:
         One row a comment, with the index of ``comments``: ``comment``, ``theme`` (or ``none``), ``words`` (those
@@ -135,7 +137,9 @@ def keyword_themes(comments: Any, keywords: Mapping[str, tuple[str, ...]] = KEYW
         hits: list[tuple[str, int]] = []
         for word in _WORD.findall(text.lower()):
             if word not in known:
-                known[word] = tuple(sorted({i for stem, i in stems if word.startswith(stem)}))
+                known[word] = tuple(
+                    sorted({i for stem, i in stems if word == stem or (word not in _STOP and word.startswith(stem))})
+                )
             hits += [(word, i) for i in known[word]]
         order = [i for _, i in hits]
         best = min(set(order), key=lambda i: (-order.count(i), order.index(i)), default=None)

@@ -157,7 +157,10 @@ def _long(result: FileRead, order: Sequence[str], answers_only: bool) -> FileRea
     notes = list(result.notes)
     if "customer_id" not in wide:
         wide["customer_id"] = [f"row {number}" for number in range(1, len(wide) + 1)]
-        notes.append("no column is mapped to customer_id: every row counts as a customer of its own")
+        notes.append(
+            "no column is mapped to customer_id: every row counts as a customer of its own; where the same people "
+            "answered more than once, intervals are too narrow"
+        )
     asked = [name for name in KINDS if name in wide]
     given = wide[asked].notna().to_numpy()
     first = np.where(given.any(axis=1), given.argmax(axis=1), 0)

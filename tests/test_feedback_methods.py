@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from typing import Any
@@ -335,6 +336,23 @@ def test_the_importance_of_drivers_is_covered(big: company.Company) -> None:
     assert 0.91 <= np.mean(hits) <= 0.97
 
 
+def test_the_picture_of_drivers_claims_no_more_than_its_intervals(big: company.Company) -> None:
+    made = fb.drivers(big.feedback.head(2000), draws=20)
+    for low, high, says in (
+        (3.0, 5.0, "cannot tell"),
+        (4.0, 4.0, "Rated below the average although"),
+        (9, 9, "Nothing"),
+    ):
+        first = made.table.index == 0
+        ends = {"performance": (low + high) / 2, "performance_lower": low, "performance_upper": high}
+        rest = {"performance": 4.5, "performance_lower": 4.4, "performance_upper": 4.6}
+        columns = {name: np.where(first, ends[name], rest[name]) for name in ends}
+        table = made.table.assign(**columns, importance=[0.7, 0.1, 0.1, 0.1])
+        table = table.assign(importance_lower=table["importance"] - 0.05, importance_upper=table["importance"] + 0.05)
+        figure = fb.plot_importance_performance(dataclasses.replace(made, table=table))
+        assert says in figure._suptitle.get_text()
+
+
 def test_drivers_by_customer_and_with_gaps() -> None:
     rng = np.random.default_rng(0)
     x = rng.integers(1, 6, (120, 2)).astype(float)
@@ -368,14 +386,16 @@ def test_drivers_by_customer_and_with_gaps() -> None:
 def test_keywords_by_hand() -> None:
     found = fb.keyword_themes(
         pd.Series(
-            ["The PARCEL was late, the coffee fair", "Zu teuer!", "Nothing to say", "Price of delivery"],
+            ["The PARCEL was late, the price a bargain", "Zu teuer!", "Nothing to say", "Price of delivery"],
             index=[4, 2, 9, 1],
         )
     )
     assert found["theme"].tolist() == ["delivery", "price", "none", "price"]
     assert found.index.tolist() == [4, 2, 9, 1]
-    assert found.loc[4, "words"] == "parcel, late, fair" and found.loc[4, "delivery"] == 2
+    assert found.loc[4, "words"] == "parcel, late, price, bargain" and found.loc[4, "delivery"] == 2
     assert fb.keyword_themes(["espresso"], {"x": ("espr",)})["theme"].tolist() == ["x"]
+    remarks = ["To be fair, it is a nice shop", "See you later", "It is kind of red", "Der Kaffee!", "Good coffee"]
+    assert fb.keyword_themes(remarks)["theme"].tolist() == ["none", "none", "none", "coffee", "coffee"]
     with pytest.raises(ValueError, match="missing"):
         fb.keyword_themes(["a", None])
 

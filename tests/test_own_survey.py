@@ -68,6 +68,7 @@ def test_a_survey_of_answers_only_has_a_row_for_each_score(read):
     assert "sent_at" not in result.frame
     assert result.set_aside[["line", "reason"]].to_numpy().tolist() == [[3, "Zeitpunkt is empty"]]
     said = " ".join(result.notes)
+    assert "intervals are too narrow" in said
     assert "who was asked and did not answer cannot be seen" in said and "1 row leaves out a question" in said
 
 

@@ -920,8 +920,8 @@ QUESTIONS = (
         title="The usual wait",
         ask=(
             "After how many hours has half of the detractors (NPS, 0 to 6) got a first reply? Use Kaplan and Meier: "
-            "who has none yet is followed to the last moment of the table (sent, answered or replied), not dropped. Give "
-            "hours as a number: of a time difference, .total_seconds() / 3600."
+            "who has none yet is followed to the last moment of the table (sent, answered or replied), not dropped. "
+            "Give hours as a number: of a time difference, .total_seconds() / 3600."
         ),
         kind="number",
         relative=0.01,
@@ -965,8 +965,8 @@ QUESTIONS = (
         needs=("feedback.score", "feedback.answered_at"),
         solve=_rebound,
         means=(
-            "Whatever was done about it had no effect: the simulator plants none of a reply. Low scores are low by chance "
-            "in part, and chance does not strike twice."
+            "Whatever was done about it had no effect: the simulator plants none of a reply. Low scores are low by "
+            "chance in part, and chance does not strike twice."
         ),
         hints=(
             "Sort the answered NPS surveys by customer_id and answered_at.",
