@@ -579,13 +579,14 @@ def _truth(ax: Any, labels: Sequence[Any], truth: Any) -> None:
         ax.axvline(_place(labels, truth), color=figures.GREEN, linestyle="-.", linewidth=1.6, label="the change began")
 
 
-def plot_chart(chart: Chart, *, ylabel: str = "", truth: Any = None) -> figures.Figure:
+def plot_chart(chart: Chart, *, ylabel: str = "", truth: Any = None, rule: int | None = None) -> figures.Figure:
     """A control chart, with the points that signal marked.
 
     Args:
         chart: made by `xmr` or `p_chart`.
         ylabel: what is charted.
         truth: the label, or the moment, at which something is known to have changed.
+        rule: mark the signals of this one of `RULES` alone; default those of all four.
     """
     table, labels = chart.table, chart.table["label"].tolist()
     scale = 100 if chart.kind == "p" else 1
@@ -598,10 +599,11 @@ def plot_chart(chart: Chart, *, ylabel: str = "", truth: Any = None) -> figures.
             at, scale * table[name], where="mid", color=figures.INK, linestyle="--", linewidth=1,
             label="limits, 3 sigma" if name == "upper" else None,
         )  # fmt: skip
-    found = np.flatnonzero(table["signal"])
+    found = np.flatnonzero(table["signal" if rule is None else f"rule_{rule}"])
     ax.plot(
         found, scale * table["value"].to_numpy()[found], linestyle="none", marker="s", markersize=8,
-        markerfacecolor="none", markeredgecolor=figures.VERMILION, label="signal",
+        markerfacecolor="none", markeredgecolor=figures.VERMILION,
+        label="signal" if rule is None else f"signal, rule {rule}",
     )  # fmt: skip
     if chart.baseline < len(table):
         ax.axvspan(-0.5, chart.baseline - 0.5, color=figures.GREY, alpha=0.12, linewidth=0, label="baseline")
@@ -612,8 +614,9 @@ def plot_chart(chart: Chart, *, ylabel: str = "", truth: Any = None) -> figures.
     begins = chart.baseline if chart.baseline < len(table) else 0
     of = f"{len(table) - begins} points" + (" after the baseline" if begins else "")
     title = f"None of {of} gives a signal: no more than noise"
-    if chart.first_signal is not None:
-        title = f"{(found >= begins).sum()} of {of} signal, the first at {_word(chart.first_signal)}"
+    after = found[found >= begins]
+    if len(after):
+        title = f"{len(after)} of {of} signal, the first at {_word(labels[after[0]])}"
     by_rule = "; ".join(f"rule {rule}, {text}: {int(table[f'rule_{rule}'].sum())}" for rule, text in RULES.items())
     unit = " %" if chart.kind == "p" else ""
     return figures.finish(

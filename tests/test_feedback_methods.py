@@ -704,3 +704,12 @@ def test_too_few_pairs_say_so() -> None:
         fb.after_follow_up(surveys(np.random.default_rng(0), 5, 0.0))
     with pytest.raises(ValueError, match="no column 'replied_at'"):
         fb.after_follow_up(surveys(np.random.default_rng(0), 50, 0.0).drop(columns="replied_at"))
+
+
+def test_a_chart_marks_the_signals_of_the_rule_that_is_watched() -> None:
+    chart = fb.p_chart([5] * 10 + [4, 6] * 5 + [8] * 10, [50] * 30, baseline=20)
+    assert not chart.table["rule_1"].any()
+    assert chart.first_signal is not None
+    every, first = (fb.plot_chart(chart, rule=rule) for rule in (None, 1))
+    assert "signal, the first at" in every.alt
+    assert "None of 10 points after the baseline gives a signal" in first.alt
