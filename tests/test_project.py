@@ -128,7 +128,7 @@ def test_the_readme_and_make_help_list_the_same_commands():
 def test_the_analysts_lines_in_the_readme_are_commands():
     lines = re.findall(r"^    \.venv/bin/crkit (.*)", read("README.md"), re.MULTILINE)
     options = [cli.parser().parse_args(shlex.split(line)) for line in lines]
-    assert [one.command for one in options] == ["hub", "check-data", "run", "new", "run", "run", "run"]
+    assert [one.command for one in options] == ["hub", "check-data", "run", "new", "run", "run", "run", "run"]
     for one in (one for one in options if one.command in ("run", "new")):
         typed = {word.partition("=")[0] for word in one.parameter}
         assert typed <= set(workbook.parameters(workbook.read(workbook.find(one.topic))))
