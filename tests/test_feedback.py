@@ -6,11 +6,10 @@ import dataclasses
 import math
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
+from engines import ENGINES, to_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,19 +18,7 @@ from crkit import feedback as fb
 from crkit.feedback_response import _joined, _logistic
 from crkit.feedback_scores import _holm
 
-ENGINES = ["pandas", "polars", "polars lazy", "pyarrow", "duckdb"]
 TABLES = ["customers", "orders", "contacts", "feedback"]
-
-
-def to_engine(frame: pd.DataFrame, engine: str) -> Any:
-    if engine == "pandas":
-        return frame
-    table = pl.from_pandas(frame)
-    if engine == "polars":
-        return table
-    if engine == "polars lazy":
-        return table.lazy()
-    return table.to_arrow() if engine == "pyarrow" else duckdb.from_arrow(table.to_arrow())
 
 
 def covers(lower: Any, truth: Any, upper: Any) -> float:

@@ -7,11 +7,10 @@ import itertools
 import math
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
+from engines import ENGINES, to_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,15 +19,6 @@ from crkit import feedback as fb
 from crkit.company import MODEL
 from crkit.feedback_charts import _sums
 from crkit.feedback_themes import _tfidf
-
-ENGINES = ["polars", "polars lazy", "pyarrow", "duckdb"]
-
-
-def to_engine(frame: pd.DataFrame, engine: str) -> Any:
-    table = pl.from_pandas(frame)
-    if engine.startswith("polars"):
-        return table.lazy() if "lazy" in engine else table
-    return table.to_arrow() if engine == "pyarrow" else duckdb.from_arrow(table.to_arrow())
 
 
 def covers(lower: Any, truth: Any, upper: Any) -> float:

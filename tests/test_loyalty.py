@@ -5,27 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
+from engines import ENGINES, to_engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crkit import company, loyalty, loyalty_ledger, workbook
 
-ENGINES = ["polars", "polars lazy", "pyarrow", "duckdb"]
 FIRST = pd.Timestamp("2024-01-01")
-
-
-def to_engine(frame: pd.DataFrame, engine: str) -> Any:
-    table = pl.from_pandas(frame)
-    if engine == "polars":
-        return table
-    if engine == "polars lazy":
-        return table.lazy()
-    return table.to_arrow() if engine == "pyarrow" else duckdb.from_arrow(table.to_arrow())
 
 
 def ledger(*rows: tuple[int, int, int, str, int, int | None]) -> pd.DataFrame:
@@ -268,10 +257,10 @@ def test_every_wrong_entry_is_set_aside_with_its_reason() -> None:
     assert loyalty.balances(same, as_of=day(3))["issued"].tolist() == [10]
 
 
-@pytest.mark.parametrize("engine", ["pandas", *ENGINES])
+@pytest.mark.parametrize("engine", ENGINES)
 def test_one_number_with_two_contents_is_an_error(engine: str) -> None:
     entries = ledger((1, 1, 0, "earn", 10, 5), (2, 1, 0, "earn", 10, 5), (2, 1, 0, "earn", 11, 5))
-    table = entries if engine == "pandas" else to_engine(entries, engine)
+    table = to_engine(entries, engine)
     for function in (loyalty.keep_books, loyalty.balances):
         with pytest.raises(ValueError, match="entry 2 is in the ledger with two different contents"):
             function(table)
