@@ -224,6 +224,7 @@ def simulate(
     months: int = 24,
     *,
     tables: Iterable[str] | None = None,
+    model: Model = MODEL,
 ) -> Company:
     """Simulate the company.
 
@@ -238,6 +239,7 @@ def simulate(
         start: first day, as an ISO date.
         months: length of the period, from 3 to 120.
         tables: names of the tables to return, to save time and memory; all of them by default.
+        model: what is planted; `MODEL` by default. ``dataclasses.replace(MODEL, loyalty_lift=0.0)`` changes one thing.
 
     Returns:
         The company with its tables, typed and sorted by time, and its planted truth.
@@ -251,7 +253,7 @@ def simulate(
         100
     """
     wanted = _checked(n_customers, seed, scenario, start, months, tables)
-    world = _World(n_customers, seed, scenario, pd.Timestamp(start), months)
+    world = _World(n_customers, seed, scenario, pd.Timestamp(start), months, model)
     return world.company(wanted)
 
 
@@ -370,8 +372,8 @@ class _Issues:
 class _World:
     """One simulation: draws the customers, then each table from streams of its own."""
 
-    def __init__(self, n: int, seed: int, scenario: str, start: pd.Timestamp, months: int) -> None:
-        self.n, self.seed, self.scenario, self.start, self.model = n, int(seed), scenario, start, MODEL
+    def __init__(self, n: int, seed: int, scenario: str, start: pd.Timestamp, months: int, model: Model) -> None:
+        self.n, self.seed, self.scenario, self.start, self.model = n, int(seed), scenario, start, model
         self.ends_at = start + pd.DateOffset(months=months)
         self.end = float((self.ends_at - start).days)
         self.months = months

@@ -25,7 +25,8 @@ import pandas as pd
 if TYPE_CHECKING:
     from crkit.datasets import Source
 
-Kind = Literal["number", "choice", "table", "function"]
+Kind = Literal["number", "choice", "table", "function", "decision"]
+Level = Literal["apply", "analyse", "evaluate"]
 Status = Literal["not attempted", "right", "wrong", "misconception", "not applicable"]
 Solve = Callable[["Source"], Any]
 
@@ -51,12 +52,27 @@ class Misconception:
         solve: computes the wrong answer from a source (for a function question, returns the wrong function).
         says: the sentence that helps who went this way.
         column: the column of a table in which it shows, whatever the other columns hold; empty for the whole answer.
+        credit: the share of the question's points that it earns in an assignment, from 0 to below 1.
     """
 
     name: str
     solve: Solve
     says: str
     column: str = ""
+    credit: float = 0.0
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One line of the rubric by which a person marks the reasoning of a decision.
+
+    Attributes:
+        name: what is looked at, in a few words.
+        levels: from the best to the worst: the points, what earns them, and an example of such an answer.
+    """
+
+    name: str
+    levels: tuple[tuple[int, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -67,10 +83,11 @@ class Question:
         name: its number in the notebook, such as ``"2.1"``.
         title: what it is about, in a few words.
         ask: what the student reads.
-        kind: ``"number"``, ``"choice"`` (one of ``choices``), ``"table"`` (a pandas DataFrame or Series), or
-            ``"function"`` (called on ``cases``).
+        kind: ``"number"``, ``"choice"`` (one of ``choices``), ``"table"`` (a pandas DataFrame or Series),
+            ``"function"`` (called on ``cases``), or ``"decision"`` (a dict: the texts ``claim`` and ``action``, and the
+            ``number`` that carries them; the number is judged here, the texts by ``rubric``).
         solve: computes the right answer from a source; for a function question, returns the right function.
-        points: what a right answer earns.
+        points: what a right answer earns, without those of the rubric.
         relative: how far a number may be off, as a share of the right one.
         absolute: how far a number may be off in its own unit; the larger of the two allowances counts.
         share: whether the numbers are shares or an index from 0 to 1: two decimals are enough, and 35 for 0.35 is
@@ -87,6 +104,9 @@ class Question:
         misconceptions: known wrong ways; one that shows in several readings may come several times by one name.
         alternatives: other forms of the right answer that must pass (test cases).
         wrong: answers that must not pass (test cases).
+        level: what it asks of a student in an assignment (Bloom): ``"apply"``, ``"analyse"`` or ``"evaluate"``.
+        basis: what it should have been computed from, as a student reads it after marking: tables, columns, rows.
+        rubric: of a decision, how its reasoning is marked.
     """
 
     name: str
@@ -110,6 +130,9 @@ class Question:
     misconceptions: tuple[Misconception, ...] = ()
     alternatives: tuple[Solve, ...] = ()
     wrong: tuple[Solve, ...] = ()
+    level: Level = "apply"
+    basis: str = ""
+    rubric: tuple[Criterion, ...] = ()
 
     def __post_init__(self) -> None:
         checks = (
@@ -120,6 +143,11 @@ class Question:
                 "a table needs keys",
             ),
             (self.points < 1, "points are 1 or more"),
+            (bool(self.rubric) != (self.kind == "decision"), "a decision needs a rubric, and nothing else has one"),
+            (
+                not all(0 <= known.credit < 1 for known in self.misconceptions),
+                "the credit of a misconception is 0 or more and below 1",
+            ),
         )
         for failed, says in checks:
             if failed:
