@@ -3,6 +3,9 @@
 A `Question` is data: what is asked, what kind of answer it takes, how the right answer is computed from the reader's
 own source, and the known wrong ways. `judge` compares an answer with it. An answer is first converted to plain numbers,
 strings and tables, so that nothing the answer's own methods say about equality counts.
+
+Where the answer comes from a process that must not know the solution, the two steps are apart: `take` turns the answer
+into JSON there, and `judge_taken` judges that here, trusting none of it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,10 +30,23 @@ if TYPE_CHECKING:
 
 Kind = Literal["number", "choice", "table", "function", "decision"]
 Level = Literal["apply", "analyse", "evaluate"]
-Status = Literal["not attempted", "right", "wrong", "misconception", "not applicable"]
+Status = Literal["not attempted", "right", "wrong", "misconception", "not applicable", "tampered"]
 Solve = Callable[["Source"], Any]
 
+MOST_TEXT = 10_000  # characters of a text in a taken answer
+MOST_CELLS = 20_000  # of a table in a taken answer
+MOST_CASES = 200  # of a function question
+
+_LONGEST_SENTENCE = 2_000  # characters of what a taken answer says about itself
 _SHOWN = 8  # rows of a function's test table
+_DOTS = "Replace the three dots with your answer."
+_NONE = (
+    "Your answer is None. A function that changes something in place returns nothing, and neither does print: give the "
+    "value itself, for instance without inplace=True."
+)
+_NO_RESULT = "Your function returns nothing yet."
+_NO_DECISION = "The decision is empty: give its 'claim', its 'number' and its 'action'."
+_DECISION = ("claim", "number", "action")
 # icon, word and colour of each status; the colours are those of Okabe and Ito and read on white and on black
 _LOOK: dict[str, tuple[str, str, str]] = {
     "not attempted": ("&#9675;", "Not attempted", "#8c8c8c"),
@@ -38,6 +54,7 @@ _LOOK: dict[str, tuple[str, str, str]] = {
     "wrong": ("&#10007;", "Not yet", "#D55E00"),
     "misconception": ("&#8635;", "Not yet, in a known way", "#E69F00"),
     "not applicable": ("&#8212;", "Not applicable here", "#8c8c8c"),
+    "tampered": ("&#9888;", "Tampered with", "#CC79A7"),
     "ask": ("&#9998;", "Your turn", "#0072B2"),
     "hint": ("&#9656;", "Hint", "#0072B2"),
 }
@@ -52,7 +69,7 @@ class Misconception:
         solve: computes the wrong answer from a source (for a function question, returns the wrong function).
         says: the sentence that helps who went this way.
         column: the column of a table in which it shows, whatever the other columns hold; empty for the whole answer.
-        credit: the share of the question's points that it earns in an assignment, from 0 to below 1.
+        credit: the share of the question's points that it earns, from 0 to below 1.
     """
 
     name: str
@@ -75,6 +92,24 @@ class Criterion:
     levels: tuple[tuple[int, str, str], ...]
 
 
+class Form(NamedTuple):
+    """What is needed to read an answer, and nothing of what it should be.
+
+    Attributes:
+        name: of the question.
+        kind: what kind of answer it takes.
+        choices: the answers that a choice question allows.
+        keys: the columns that identify a row of a table.
+        returns: what the function of a function question returns.
+    """
+
+    name: str
+    kind: Kind
+    choices: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    returns: Kind = "number"
+
+
 @dataclass(frozen=True)
 class Question:
     """One question of an exercise.
@@ -86,7 +121,8 @@ class Question:
         kind: ``"number"``, ``"choice"`` (one of ``choices``), ``"table"`` (a pandas DataFrame or Series),
             ``"function"`` (called on ``cases``), or ``"decision"`` (a dict: the texts ``claim`` and ``action``, and the
             ``number`` that carries them; the number is judged here, the texts by ``rubric``).
-        solve: computes the right answer from a source; for a function question, returns the right function.
+        solve: computes the right answer from a source; for a function question, returns the right function, and for a
+            decision its number.
         points: what a right answer earns, without those of the rubric.
         relative: how far a number may be off, as a share of the right one.
         absolute: how far a number may be off in its own unit; the larger of the two allowances counts.
@@ -153,6 +189,11 @@ class Question:
             if failed:
                 raise ValueError(f"question {self.name}: {says}")
 
+    @property
+    def form(self) -> Form:
+        """What `take` needs to read an answer."""
+        return Form(self.name, self.kind, self.choices, self.keys, self.returns)
+
 
 @dataclass(frozen=True)
 class Note:
@@ -182,22 +223,34 @@ class Outcome(Note):
 
     Attributes:
         name: of the question.
-        status: ``"not attempted"``, ``"right"``, ``"wrong"``, ``"misconception"`` (wrong in a known way) or ``"not
-            applicable"`` (the source lacks what the question needs).
+        status: ``"not attempted"``, ``"right"``, ``"wrong"``, ``"misconception"`` (wrong in a known way), ``"not
+            applicable"`` (the source lacks what the question needs) or ``"tampered"`` (no answer that `take` gives).
         message: one or two sentences for the student.
-        points: earned.
+        points: earned: all, none, or the credit of the known wrong way (the largest, if several cannot be told apart).
         out_of: points that the question is worth.
         misconception: the name of the known wrong way, or None; several that cannot be told apart, joined by "or".
     """
 
     status: Status
-    points: int = 0
+    points: float = 0
     out_of: int = 1
     misconception: str | None = None
 
 
 class _RefusedError(Exception):
     """An answer cannot be read as what the question takes; the message says why."""
+
+
+class _TamperedError(Exception):
+    """What claims to be a taken answer is not what `take` gives; the message says in what."""
+
+
+class _Read(NamedTuple):
+    """An answer as it was read: what it says, or why there is none."""
+
+    state: Literal["none", "refused", "given"]
+    value: Any = None
+    says: str = ""
 
 
 class Checker:
@@ -276,52 +329,125 @@ def judge(question: Question, answer: Any, source: Source) -> Outcome:
     Returns:
         The outcome. If a known wrong way gives the right value on this data, the answer is right.
     """
-
-    def outcome(status: Status, message: str, misconception: str | None = None) -> Outcome:
-        earned = question.points if status == "right" else 0
-        return Outcome(question.name, status, message, earned, question.points, misconception)
-
     lacking = _lacking(question, source)
     if lacking:
-        return outcome("not applicable", f"This question needs {lacking}, which {source.name} does not have.")
+        return lacking
+    try:
+        read = _read(question.form, answer, lambda: _cases(question, source))
+    except ValueError as error:
+        return _no_answer(question, error)
+    outcome = _outcome(question, read, source)
     if answer is ...:
-        return outcome("not attempted", "Replace the three dots with your answer, run that cell, then this one again.")
-    if answer is None:
-        return outcome(
-            "not attempted",
-            "Your answer is None. A function that changes something in place returns nothing, and neither does print: "
-            "give the value itself, for instance without inplace=True.",
-        )
+        says = "Replace the three dots with your answer, run that cell, then this one again."
+        return dataclasses.replace(outcome, message=says)
+    if outcome.status == "wrong" and read.state == "given":
+        return dataclasses.replace(outcome, message=f'{outcome.message} check.hint("{question.name}") helps.')
+    return outcome
+
+
+def take(form: Form, answer: Any, cases: Sequence[Sequence[Any]] = ()) -> dict[str, Any]:
+    """Turn an answer into plain data that can go through JSON.
+
+    It runs in the process that made the answer, beside code that may want to deceive it. It goes by the real types of
+    values and never asks them whether they are equal to anything; what it gives is still no more than a claim, which
+    `judge_taken` checks.
+
+    Args:
+        form: of the question.
+        answer: what the student gave; ``...`` or None if nothing.
+        cases: the arguments on which a function question calls the answer, one sequence a call.
+
+    Returns:
+        One of ``{"state": "none", "says": why}``, ``{"state": "refused", "says": sentence}`` and ``{"state": "given",
+        "value": plain}``. Plain is, by the kind of question: a float; one of the choices; ``{"keys": [names], "rows":
+        [[cells]], "columns": [[name, [cells]], ...]}`` with floats, strings and None as cells; ``{"results": [plain,
+        ...]}`` of a function; ``{"claim": text, "number": float, "action": text}``. Where only the number of a decision
+        cannot be read, it is None, and ``"says"`` stands beside ``"value"``.
+
+    Example:
+        >>> take(Form("1", "number"), "12")
+        {'state': 'refused', 'says': "'12' is text; give the number itself, without quotes."}
+    """
+    read = _read(form, answer, lambda: cases)
+    if read.state == "given":
+        try:
+            says = {"says": _sentence(read.says)} if read.says else {}
+            return {"state": "given", "value": _written(form, form.kind, read.value), **says}
+        except _RefusedError as refused:
+            read = _Read("refused", says=str(refused))
+    return {"state": read.state, "says": _sentence(read.says)}
+
+
+def judge_taken(question: Question, taken: Any, source: Source) -> Outcome:
+    """Judge what `take` gave, or what claims to be that.
+
+    Args:
+        question: what was asked.
+        taken: from a process that is not trusted.
+        source: the student's data.
+
+    Returns:
+        The outcome. Anything that `take` does not give is ``"tampered"``: a wrong type, a part too many, a number that
+        is not finite, a text or a table above the limits, a number of results that is not the number of cases.
+    """
+    lacking = _lacking(question, source)
+    if lacking:
+        return lacking
+    try:
+        read = _untaken(question.form, taken)
+        if question.kind == "function" and read.state == "given":
+            _fits(len(read.value) == len(_cases(question, source)), "its number of results")
+    except _TamperedError as tampered:
+        says = f"What came out of the notebook is not an answer to this question: {tampered} does not fit."
+        return Outcome(question.name, "tampered", says, 0, question.points)
+    except ValueError as error:
+        return _no_answer(question, error)
+    return _outcome(question, read, source)
+
+
+def _no_answer(question: Question, error: ValueError) -> Outcome:
+    says = f"This question has no answer on this data: {error}"
+    return Outcome(question.name, "not applicable", says, 0, question.points)
+
+
+def _outcome(question: Question, read: _Read, source: Source) -> Outcome:
+    def outcome(status: Status, message: str, misconception: str | None = None, share: float = 0) -> Outcome:
+        earned = question.points * share
+        whole = int(earned) if earned == int(earned) else earned
+        return Outcome(question.name, status, message, whole, question.points, misconception)
+
+    if read.state == "none" and read.says != _NO_RESULT:
+        return outcome("not attempted", read.says)
     try:
         right = _expected(question, question.solve(source), source)
         rights = [right, *(_expected(question, other, source) for other in (question.also or _no_others)(source))]
     except ValueError as error:
-        return outcome("not applicable", f"This question has no answer on this data: {error}")
-    try:
-        given = _given(question, answer, source)
-    except _RefusedError as refused:
-        return outcome("wrong", str(refused))
+        return _no_answer(question, error)
+    if read.state == "none":
+        return outcome("not attempted", read.says)
+    given = read.value["number"] if question.kind == "decision" and read.state == "given" else read.value
     if given is None:
-        return outcome("not attempted", "Your function returns nothing yet.")
+        return outcome("wrong", read.says)
     if any(_difference(question, given, one) is None for one in rights):
-        return outcome("right", question.means or "That is the value computed from this data.")
+        return outcome("right", question.means or "That is the value computed from this data.", share=1)
     known = _recognised(question, given, right, source)
     if known:
-        return outcome("misconception", " Or: ".join(known.values()), " or ".join(known))
+        ways = {each.name: each.says for each in known}
+        credit = max(each.credit for each in known)
+        return outcome("misconception", " Or: ".join(ways.values()), " or ".join(ways), credit)
     if question.share and any(_difference(question, _hundredth(given), one) is None for one in rights):
         says = "This is a percentage. The question asks for a share, 0.35 for 35 %: divide by 100."
         return outcome("misconception", says, "percent")
     difference = _difference(question, given, right, _cases(question, source))
-    reminder = f" {question.reminder}" if question.reminder else ""
-    return outcome("wrong", f'{difference}{reminder} check.hint("{question.name}") helps.')
+    return outcome("wrong", f"{difference} {question.reminder}" if question.reminder else str(difference))
 
 
 def _no_others(_: Source) -> Sequence[Any]:
     return ()
 
 
-def _recognised(question: Question, given: Any, right: Any, source: Source) -> dict[str, str]:
-    """The known wrong ways, name and sentence, that give this answer: several if they cannot be told apart.
+def _recognised(question: Question, given: Any, right: Any, source: Source) -> list[Misconception]:
+    """The known wrong ways that give this answer: several if they cannot be told apart.
 
     They are compared more closely than the right answer, so that a value of another origin is not taken for one.
     """
@@ -340,7 +466,7 @@ def _recognised(question: Question, given: Any, right: Any, source: Source) -> d
                 continue
         if _difference(closely, given, wrong) is None:
             found.append(known)
-    return {known.name: known.says for known in found if known.column == found[0].column}
+    return [known for known in found if known.column == found[0].column]
 
 
 def _only(column: str, tables: Any) -> Any:
@@ -356,13 +482,17 @@ def _hundredth(given: Any) -> Any:
     return [_hundredth(value) for value in given] if isinstance(given, list) else given
 
 
-def _lacking(question: Question, source: Source) -> str | None:
+def _lacking(question: Question, source: Source) -> Outcome | None:
     for need in question.needs:
         table, _, column = need.partition(".")
         if table not in source.tables:
-            return f"the table {table!r}"
-        if column and column not in source.tables[table].columns:
-            return f"the column {column!r} of {table!r}"
+            lacking = f"the table {table!r}"
+        elif column and column not in source.tables[table].columns:
+            lacking = f"the column {column!r} of {table!r}"
+        else:
+            continue
+        says = f"This question needs {lacking}, which {source.name} does not have."
+        return Outcome(question.name, "not applicable", says, 0, question.points)
     return None
 
 
@@ -370,75 +500,104 @@ def _expected(question: Question, solved: Any, source: Source) -> Any:
     """An answer of the question's own in the plain form in which answers are compared."""
     try:
         if question.kind == "function":
-            return [_plain(question, question.returns, solved(*args)) for args in _cases(question, source)]
-        return _plain(question, question.kind, solved)
+            return [_plain(question.form, question.returns, solved(*args)) for args in _cases(question, source)]
+        return _plain(question.form, question.kind, solved)
     except _RefusedError as refused:
         raise ValueError(str(refused)) from refused
 
 
-def _given(question: Question, answer: Any, source: Source) -> Any:
-    """The student's answer in plain form; None for a function that returns nothing."""
-    if question.kind == "function":
-        return _call(question, answer, source)
+def _read(form: Form, answer: Any, cases: Callable[[], Sequence[Sequence[Any]]]) -> _Read:
+    """An answer in the plain form in which answers are compared. Only ``cases`` may raise."""
+    if answer is ...:
+        return _Read("none", says=_DOTS)
+    if answer is None:
+        return _Read("none", says=_NONE)
+    arguments = cases() if form.kind == "function" else ()
     try:
-        return _plain(question, question.kind, answer)
-    except _RefusedError:
-        raise
+        if form.kind == "function":
+            return _call(form, answer, arguments)
+        if form.kind == "decision":
+            return _decide(answer)
+        return _Read("given", _plain(form, form.kind, answer))
+    except _RefusedError as refused:
+        return _Read("refused", says=str(refused))
     except Exception as error:
-        raise _RefusedError(
-            f"This answer cannot be read as a {question.kind}: {type(error).__name__}: {error}"
-        ) from error
+        return _Read("refused", says=f"This answer cannot be read as a {form.kind}: {_error(error)}")
 
 
-def _call(question: Question, function: Any, source: Source) -> list[Any] | None:
+def _error(error: BaseException) -> str:
+    """An error's name and message; the name alone if the message raises another."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def _call(form: Form, function: Any, cases: Sequence[Sequence[Any]]) -> _Read:
     if not callable(function):
         raise _RefusedError("This question takes a function: give its name, without calling it.")
     results: list[Any] = []
-    for number, args in enumerate(_cases(question, source), start=1):
-        before = copy.deepcopy(args)
+    for number, before in enumerate(cases, start=1):
+        args = copy.deepcopy(tuple(before))
         try:
             result = function(*args)
         except (Exception, SystemExit) as error:
-            raise _RefusedError(
-                f"Your function raised {type(error).__name__}: {error}, on test case {number}."
-            ) from error
+            raise _RefusedError(f"Your function raised {_error(error)}, on test case {number}.") from error
         if not _unchanged(before, args):
             raise _RefusedError("Your function changes the table it is given. Work on a copy, or return a new table.")
         if result is None or result is ...:
             results.append(None)
             continue
         try:
-            results.append(_plain(question, question.returns, result))
+            results.append(_plain(form, form.returns, result))
         except _RefusedError as refused:
             raise _RefusedError(f"On test case {number} the function's result does not fit. {refused}") from refused
         except Exception as error:
-            raise _RefusedError(
-                f"On test case {number} the result cannot be read: {type(error).__name__}: {error}"
-            ) from error
+            raise _RefusedError(f"On test case {number} the result cannot be read: {_error(error)}") from error
     if all(result is None for result in results):
-        return None
+        return _Read("none", says=_NO_RESULT)
     if any(result is None for result in results):
         raise _RefusedError("Your function returns nothing in some cases.")
-    return results
+    return _Read("given", results)
+
+
+def _decide(answer: Any) -> _Read:
+    if not _is(answer, dict):
+        raise _RefusedError(f"A decision is a dict with 'claim', 'number' and 'action'; this is {_a(answer)}.")
+    parts = {name: dict.get(answer, name) for name in _DECISION}
+    empty = {name for name, part in parts.items() if part is None or part is ... or (_is(part, str) and not part)}
+    if len(empty) == len(parts):
+        return _Read("none", says=_NO_DECISION)
+    value: dict[str, Any] = {}
+    for name in ("claim", "action"):
+        if name not in empty and not _is(parts[name], str):
+            raise _RefusedError(f"The {name} of a decision is text, in quotes; this is {_a(parts[name])}.")
+        value[name] = "" if name in empty else str.__str__(parts[name])
+    if "number" in empty:
+        return _Read("given", value | {"number": None}, "The decision has no number yet.")
+    try:
+        return _Read("given", value | {"number": _plain_number(parts["number"])})
+    except _RefusedError as refused:
+        return _Read("given", value | {"number": None}, f"The number of the decision cannot be read. {refused}")
 
 
 def _cases(question: Question, source: Source) -> list[tuple[Any, ...]]:
     return [] if question.cases is None else [copy.deepcopy(tuple(args)) for args in question.cases(source)]
 
 
-def _unchanged(before: tuple[Any, ...], after: tuple[Any, ...]) -> bool:
+def _unchanged(before: Sequence[Any], after: Sequence[Any]) -> bool:
     return all(
         b.equals(a) if isinstance(b, pd.DataFrame | pd.Series) else type(a) is type(b) and repr(a) == repr(b)
         for b, a in zip(before, after, strict=True)
     )
 
 
-def _plain(question: Question, kind: Kind, answer: Any) -> Any:
-    if kind == "number":
+def _plain(form: Form, kind: Kind, answer: Any) -> Any:
+    if kind in ("number", "decision"):
         return _plain_number(answer)
     if kind == "choice":
-        return _plain_choice(answer, question.choices)
-    return _plain_table(answer, question.keys)
+        return _plain_choice(answer, form.choices)
+    return _plain_table(answer, form.keys)
 
 
 def _is(value: Any, *types: type) -> bool:
@@ -552,6 +711,249 @@ def _plain_table(answer: Any, keys: tuple[str, ...]) -> Table:
     }
 
 
+# ---- a taken answer: plain data that can go through JSON, and back
+
+
+def _sentence(text: str) -> str:
+    text = _encodable(text)
+    return text if len(text) <= _LONGEST_SENTENCE else f"{text[: _LONGEST_SENTENCE - 4]} ..."
+
+
+def _encodable(text: str) -> str:
+    """The text without halves of surrogate pairs, which no file can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _text(text: str) -> str:
+    if len(text) > MOST_TEXT:
+        raise _RefusedError(f"A text of the answer has {len(text):,} characters; {MOST_TEXT:,} are the most.")
+    return _encodable(text)
+
+
+def _written(form: Form, kind: Kind, value: Any) -> Any:
+    if kind == "function":
+        return {"results": [_written(form, form.returns, result) for result in value]}
+    if kind == "decision":
+        return {name: _text(part) if isinstance(part, str) else part for name, part in value.items()}
+    return _written_table(form.keys, value) if kind == "table" else value
+
+
+def _written_table(keys: tuple[str, ...], table: Table) -> dict[str, Any]:
+    rows = list(next(iter(table.values()), ()))
+    cells = len(rows) * (len(keys) + len(table))
+    if cells > MOST_CELLS:
+        raise _RefusedError(f"The table has {cells:,} cells; {MOST_CELLS:,} are the most. Give only what is asked for.")
+    return {
+        "keys": list(keys),
+        "rows": [list(map(_written_cell, row)) for row in rows],
+        "columns": [[_text(name), list(map(_written_cell, values.values()))] for name, values in table.items()],
+    }
+
+
+def _written_cell(cell: float | str | None) -> float | str | None:
+    if isinstance(cell, float) and not math.isfinite(cell):
+        raise _RefusedError("A cell of the table is infinite: look for a division by zero.")
+    return _text(cell) if isinstance(cell, str) else cell
+
+
+def _fits(condition: bool, what: str) -> None:
+    if not condition:
+        raise _TamperedError(what)
+
+
+def _untaken(form: Form, taken: Any) -> _Read:
+    """What was taken, if it is what `take` gives."""
+    _fits(type(taken) is dict, "its type")
+    state = taken.get("state")
+    if state != "given":
+        _fits(state in ("none", "refused") and taken.keys() == {"state", "says"}, "its state")
+        says = _untaken_text(taken["says"], _LONGEST_SENTENCE)
+        _fits(state == "refused" or says in (_DOTS, _NONE, _NO_RESULT, _NO_DECISION), "its sentence")
+        return _Read(state, says=says)
+    unread = form.kind == "decision" and "says" in taken
+    _fits(taken.keys() == ({"state", "value", "says"} if unread else {"state", "value"}), "its parts")
+    value = _untaken_value(form, form.kind, taken["value"])
+    if form.kind == "decision":
+        _fits((value["number"] is None) == unread, "its number")
+    return _Read("given", value, _untaken_text(taken["says"], _LONGEST_SENTENCE) if unread else "")
+
+
+def _untaken_value(form: Form, kind: Kind, value: Any) -> Any:
+    if kind == "number":
+        return _untaken_number(value)
+    if kind == "choice":
+        _fits(type(value) is str and value in form.choices, "its choice")
+        return value
+    if kind == "table":
+        return _untaken_table(form.keys, value)
+    _fits(type(value) is dict, "the type of its value")
+    if kind == "function":
+        _fits(value.keys() == {"results"} and type(value["results"]) is list, "its results")
+        _fits(len(value["results"]) <= MOST_CASES, "its number of results")
+        return [_untaken_value(form, form.returns, result) for result in value["results"]]
+    _fits(value.keys() == set(_DECISION), "its parts")
+    number = None if value["number"] is None else _untaken_number(value["number"])
+    return {
+        "claim": _untaken_text(value["claim"]),
+        "number": number,
+        "action": _untaken_text(value["action"]),
+    }
+
+
+def _untaken_number(value: Any) -> float:
+    _fits(type(value) is float and math.isfinite(value), "its number")
+    return float(value)
+
+
+def _untaken_text(value: Any, most: int = MOST_TEXT) -> str:
+    _fits(type(value) is str and len(value) <= most and _encodable(value) == value, "its text")
+    return str(value)
+
+
+def _untaken_cell(value: Any) -> float | str | None:
+    if value is None:
+        return None
+    return _untaken_text(value) if type(value) is str else _untaken_number(value)
+
+
+def _untaken_table(keys: tuple[str, ...], value: Any) -> Table:
+    _fits(type(value) is dict and value.keys() == {"keys", "rows", "columns"}, "its table")
+    rows, columns = value["rows"], value["columns"]
+    _fits(value["keys"] == list(keys) and type(rows) is list and type(columns) is list, "its table")
+    _fits(len(rows) * (len(keys) + len(columns)) <= MOST_CELLS and len(columns) <= MOST_CELLS, "the size of its table")
+    _fits(all(type(row) is list and len(row) == len(keys) for row in rows), "its rows")
+    named = [tuple(map(_untaken_cell, row)) for row in rows]
+    _fits(len(set(map(_folded, named))) == len(named), "its rows")
+    table: Table = {}
+    for column in columns:
+        _fits(type(column) is list and len(column) == 2, "its columns")
+        name, cells = _untaken_text(column[0]), column[1]
+        _fits(name not in table and type(cells) is list and len(cells) == len(named), "its columns")
+        table[name] = dict(zip(named, map(_untaken_cell, cells), strict=True))
+    return table
+
+
+# ---- the cases of a function question, for a process that runs the function elsewhere
+
+
+def cases_to_json(cases: Sequence[Sequence[Any]]) -> list[Any]:
+    """Cases as plain data that can go through JSON; `cases_from_json` makes them again.
+
+    Args:
+        cases: lists of arguments: tables, Series, moments, numbers, texts, truth values, None, and lists and dicts of
+            these.
+
+    Raises:
+        ValueError: if there are more than `MOST_CASES`, or one holds something else.
+
+    Example:
+        >>> cases_from_json(cases_to_json([(1.5, ["a"])]))
+        [(1.5, ['a'])]
+    """
+    if len(cases) > MOST_CASES:
+        raise ValueError(f"a function question has {len(cases)} cases; {MOST_CASES} are the most")
+    return [list(map(_case_to_json, case)) for case in cases]
+
+
+def cases_from_json(cases: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """The cases that `cases_to_json` wrote."""
+    return [tuple(map(_case_from_json, case)) for case in cases]
+
+
+def _case_to_json(value: Any) -> Any:
+    if isinstance(value, float | np.floating):
+        return {"number": repr(float(value))}
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, np.integer):
+        return int(value)
+    if isinstance(value, list):
+        return list(map(_case_to_json, value))
+    if isinstance(value, dict) and all(isinstance(name, str) for name in value):
+        return {"dict": {name: _case_to_json(inner) for name, inner in value.items()}}
+    if isinstance(value, pd.Timestamp):
+        return {"moment": _column_to_json(pd.Series([value]))}
+    if isinstance(value, pd.Series):
+        name, frame = value.name, value.to_frame(name="value")
+        if not (name is None or isinstance(name, str)):
+            raise ValueError(f"a case holds a Series named {name!r}; a name is text")
+        return {"series": _frame_to_json(frame), "name": name}
+    if isinstance(value, pd.DataFrame):
+        return {"frame": _frame_to_json(value)}
+    raise ValueError(f"a case holds {_a(value)}; give tables, Series, moments, numbers, texts, lists or dicts")
+
+
+def _case_from_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return list(map(_case_from_json, value))
+    if not isinstance(value, dict):
+        return value
+    if "number" in value:
+        return float(value["number"])
+    if "dict" in value:
+        return {name: _case_from_json(inner) for name, inner in value["dict"].items()}
+    if "moment" in value:
+        return _column_from_json(value["moment"]).iloc[0]
+    if "series" in value:
+        return _frame_from_json(value["series"])["value"].rename(value["name"])
+    return _frame_from_json(value["frame"])
+
+
+def _frame_to_json(frame: pd.DataFrame) -> dict[str, Any]:
+    if not (all(isinstance(name, str) for name in frame.columns) and frame.columns.is_unique):
+        raise ValueError("a table of a case needs columns with different names, each a text")
+    if isinstance(frame.index, pd.MultiIndex):
+        raise ValueError("a table of a case has several levels of row names; use reset_index")
+    counted = isinstance(frame.index, pd.RangeIndex)
+    index = frame.index
+    return {
+        "columns": [[name, _column_to_json(frame[name])] for name in frame.columns],
+        "range": [index.start, index.stop, index.step] if isinstance(index, pd.RangeIndex) else None,
+        "index": None if counted else _column_to_json(index.to_series()),
+        "name": index.name,
+    }
+
+
+def _frame_from_json(plain: dict[str, Any]) -> pd.DataFrame:
+    index = pd.Index(_column_from_json(plain["index"])) if plain["range"] is None else pd.RangeIndex(*plain["range"])
+    columns = {name: _column_from_json(column).set_axis(index) for name, column in plain["columns"]}
+    return pd.DataFrame(columns, index=index).rename_axis(plain["name"])
+
+
+def _column_to_json(column: pd.Series[Any]) -> dict[str, Any]:
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes = column.cat.codes.tolist()
+        categories = _column_to_json(dtype.categories.to_series())
+        return {"dtype": "category", "values": codes, "categories": categories, "ordered": bool(dtype.ordered)}
+    if dtype.kind in "mM":
+        return {"dtype": str(dtype), "values": column.array.asi8.tolist()}
+    values = [None if value is None or value is pd.NA else value for value in column.astype(object).tolist()]
+    if dtype.kind == "f":
+        values = [None if value is None else repr(float(value)) for value in values]
+    elif str(dtype) == "str":
+        values = [value if isinstance(value, str) else None for value in values]
+    elif not all(value is None or type(value) in (bool, int, str) for value in values):
+        raise ValueError(f"the column {column.name!r} of a case holds more than whole numbers, texts and truth values")
+    return {"dtype": str(dtype), "values": values}
+
+
+def _column_from_json(plain: dict[str, Any]) -> pd.Series[Any]:
+    dtype, values = plain["dtype"], plain["values"]
+    if dtype == "category":
+        categories = pd.Index(_column_from_json(plain["categories"]))
+        return pd.Series(pd.Categorical.from_codes(values, categories, ordered=plain["ordered"]))
+    kind, _, zone = dtype.partition(", ")
+    if dtype.startswith(("datetime64", "timedelta64")):
+        made: pd.Series[Any] = pd.Series(np.array(values, dtype="int64").view(f"{kind.rstrip(']')}]"))
+        if zone:
+            return made.dt.tz_localize("UTC").dt.tz_convert(zone.rstrip("]"))  # type: ignore[no-any-return]
+        return made
+    if dtype.casefold().startswith("float"):
+        values = [None if value is None else float(value) for value in values]
+    return pd.Series(values, dtype=dtype)
+
+
 def _difference(question: Question, given: Any, right: Any, cases: Sequence[tuple[Any, ...]] = ()) -> str | None:
     """None if the answer is the right one, else a sentence that says where it differs.
 
@@ -568,7 +970,7 @@ def _difference(question: Question, given: Any, right: Any, cases: Sequence[tupl
 
 
 def _values_differ(question: Question, kind: Kind, given: Any, right: Any, case: tuple[Any, ...] = ()) -> str | None:
-    if kind == "number":
+    if kind in ("number", "decision"):
         return _number_differs(question, given, right)
     if kind == "choice":
         return None if given == right else f"It is not {given!r}."
