@@ -933,8 +933,10 @@ def _column_to_json(column: pd.Series[Any]) -> dict[str, Any]:
         values = [None if value is None else repr(float(value)) for value in values]
     elif str(dtype) == "str":
         values = [value if isinstance(value, str) else None for value in values]
-    elif not all(value is None or type(value) in (bool, int, str) for value in values):
-        raise ValueError(f"the column {column.name!r} of a case holds more than whole numbers, texts and truth values")
+    elif str(dtype) == "object":
+        values = list(map(_case_to_json, values))
+    elif not all(value is None or type(value) in (bool, int) for value in values):
+        raise ValueError(f"the column {column.name!r} of a case is of type {dtype}, which cannot be written")
     return {"dtype": str(dtype), "values": values}
 
 
@@ -951,7 +953,10 @@ def _column_from_json(plain: dict[str, Any]) -> pd.Series[Any]:
         return made
     if dtype.casefold().startswith("float"):
         values = [None if value is None else float(value) for value in values]
-    return pd.Series(values, dtype=dtype)
+    if dtype == "object":
+        values = list(map(_case_from_json, values))
+    plain_column: pd.Series[Any] = pd.Series(values, dtype=dtype)
+    return plain_column
 
 
 def _difference(question: Question, given: Any, right: Any, cases: Sequence[tuple[Any, ...]] = ()) -> str | None:
