@@ -6,6 +6,7 @@ source notebook, with solutions. It is no part of the installed package: what a 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import hmac
@@ -20,7 +21,7 @@ import numpy as np
 from crkit import company
 from crkit.company import MODEL, Company, Model
 from crkit.datasets import Source
-from crkit.questions.core import Question
+from crkit.questions.core import Question, judge
 
 MOST_DRAWS = 200
 
@@ -160,6 +161,37 @@ def draw(assignment: Assignment, secret: bytes, student: str) -> Drawn:
             return Drawn(source_of(assignment, made.tables), made, number, tuple(reasons))
         reasons.append("; ".join(why))
     raise ValueError(f"{assignment.name}: none of {MOST_DRAWS} companies is fit for {student}; the last: {reasons[-1]}")
+
+
+def coinciding(questions: Sequence[Question], source: Source) -> list[str]:
+    """Where a known wrong way gives the right answer, so that the question cannot tell who understood.
+
+    Args:
+        questions: of an assignment.
+        source: a company's tables.
+
+    Returns:
+        One phrase for each such way, empty if there is none. A choice has few values: it is named only if all of its
+        wrong ways lead to the right one. A function is called on cases of the question's own choice, so it is left out.
+    """
+    found = []
+    for question in (question for question in questions if question.kind != "function"):
+        once = dataclasses.replace(question, solve=functools.cache(question.solve), misconceptions=())
+        same = [
+            known.name
+            for known in question.misconceptions
+            if judge(once, answer_of(question, known.solve(source)), source).status == "right"
+        ]
+        if question.kind != "choice" or len(same) == len(question.misconceptions):
+            found += [f"question {question.name}: {name} gives the right answer" for name in same]
+    return found
+
+
+def answer_of(question: Question, solved: Any) -> Any:
+    """What a student would hand in who computed this: for a decision, the number with some words around it."""
+    if question.kind == "decision":
+        return {"claim": "see the number", "number": solved, "action": "see the claim"}
+    return solved
 
 
 def source_of(assignment: Assignment, tables: Mapping[str, Any]) -> Source:
