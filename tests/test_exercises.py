@@ -31,8 +31,8 @@ def drawn(name, student):
 
 
 @functools.cache
-def once(name, student):
-    """The questions of one student; each value is computed once, since it is judged several times here."""
+def once(name):
+    """The questions; each computes its values once for a source, since it is judged several times here."""
 
     def kept(solve, kind):
         return solve if kind == "function" else functools.cache(solve)
@@ -42,6 +42,7 @@ def once(name, student):
             question,
             solve=kept(question.solve, question.kind),
             also=question.also and functools.cache(question.also),
+            cases=question.cases and functools.cache(question.cases),
             misconceptions=tuple(
                 dataclasses.replace(known, solve=kept(known.solve, question.kind)) for known in question.misconceptions
             ),
@@ -149,7 +150,7 @@ def test_the_solutions_of_the_notebook_get_full_marks(name, student, monkeypatch
             exec(cell.source, ran)
     for table, frame in before.items():
         assert frame.equals(source[table]), f"the notebook changes {table}"
-    for question in once(name, student):
+    for question in once(name):
         outcome = judge(question, ran[f"answer_{question.name}"], source)
         assert (outcome.status, outcome.points) == ("right", question.points), outcome
 
@@ -159,7 +160,9 @@ def test_every_known_wrong_way_gets_the_marks_that_it_should(name):
     differs = Counter()
     for student in STUDENTS:
         source = drawn(name, student).source
-        for question in once(name, student):
+        for question in once(name):
+            if question.kind == "function" and student not in STUDENTS[:2]:
+                continue  # its cases are nearly the same for everybody
             credit = {known.name: known.credit for known in question.misconceptions}
             for known in question.misconceptions:
                 outcome = marks(question, known.solve(source), source)
@@ -180,9 +183,9 @@ def test_every_known_wrong_way_gets_the_marks_that_it_should(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_other_forms_of_right_answers_pass_and_wrong_ones_do_not(name):
-    for student in STUDENTS[:4]:
+    for student in STUDENTS[:3]:
         source = drawn(name, student).source
-        for question in once(name, student):
+        for question in once(name):
             for number, alternative in enumerate(question.alternatives):
                 outcome = marks(question, alternative(source), source)
                 assert outcome.status == "right", f"{student}, alternative {number}: {outcome}"
@@ -196,9 +199,10 @@ def test_other_forms_of_right_answers_pass_and_wrong_ones_do_not(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_draw_is_the_same_again_and_another_secret_gives_another_company(name):
-    first, again = drawn(name, STUDENTS[0]), assignments.draw(assignment(name), SECRET, STUDENTS[0])
-    other = assignments.draw(assignment(name), b"another secret", STUDENTS[0])
-    assert first.draw == again.draw
+    student = min(STUDENTS, key=lambda one: drawn(name, one).draw)
+    first, again = drawn(name, student), assignments.draw(assignment(name), SECRET, student)
+    other = assignments.draw(assignment(name), b"another secret", student)
+    assert (first.draw, first.unfit) == (again.draw, again.unfit)
     assert first.company.seed == again.company.seed != other.company.seed
     for table, frame in first.source.tables.items():
         assert frame.equals(again.source[table])

@@ -194,7 +194,7 @@ def _cases(source: Source) -> list[tuple[Any, ...]]:
     tiny["ordered_at"] = pd.to_datetime(tiny["ordered_at"]).astype("datetime64[s]")
     own = source["orders"][["customer_id", "ordered_at"]]
     own = own[own["ordered_at"] < SPLIT]
-    some = own[own["customer_id"].isin(own["customer_id"].drop_duplicates().head(40))].reset_index(drop=True)
+    some = own[own["customer_id"].isin(own["customer_id"].drop_duplicates().head(15))].reset_index(drop=True)
     return [(tiny,), (some,)]
 
 
@@ -367,8 +367,8 @@ RUBRIC_CALLS = (
             (
                 2,
                 "The claim says whom to call and why, and the number carries it.",
-                "Call 31 of the 88 at risk: only with them is a fifth of the value above the 2 EUR; together they bring "
-                "140 EUR, while calling all 88 would bring 75 EUR.",
+                "Call 31 of the 88 at risk: only with them is a fifth of the value above the 2 EUR; together they "
+                "bring 140 EUR, while calling all 88 would bring 75 EUR.",
             ),
             (
                 1,
@@ -383,8 +383,8 @@ RUBRIC_CALLS = (
         (
             (
                 2,
-                "Who does what by when, and how the company will learn whether a call keeps a fifth (some at random are "
-                "not called).",
+                "Who does what by when, and how the company will learn whether a call keeps a fifth (some at random "
+                "are not called).",
                 "The help desk calls the 31 by the end of January; every second one, drawn by lot, is left out, and in "
                 "July we compare what both halves ordered.",
             ),
@@ -413,8 +413,8 @@ RUBRIC_KIND = (
         (
             (
                 2,
-                "A first step with an owner and a date, and one reason why the loss need not be a fault (some customers "
-                "always leave; a half-year is one sample).",
+                "A first step with an owner and a date, and one reason why the loss need not be a fault (some "
+                "customers always leave; a half-year is one sample).",
                 "The manager rings the ten homes that fell most by 15 February, asks why, and compares the loss with "
                 "that of the half-year before, since some always leave.",
             ),
@@ -593,8 +593,8 @@ QUESTIONS = (
         name="4",
         title="How much hangs on ten firms",
         ask=(
-            f"What share of the firms' revenue comes from the {LARGEST} firms that brought most? Give a share between 0 "
-            "and 1; two decimals are enough."
+            f"What share of the firms' revenue comes from the {LARGEST} firms that brought most? Give a share between "
+            "0 and 1; two decimals are enough."
         ),
         kind="number",
         solve=_largest,
@@ -620,7 +620,8 @@ QUESTIONS = (
             _slip(
                 "of all revenue",
                 _of_all_revenue,
-                f"The revenue was divided by that of all customers. The question asks for a share of the firms'. {STEP}",
+                "The revenue was divided by that of all customers. The question asks for a share of the firms'. "
+                f"{STEP}",
                 0.5,
             ),
         ),
@@ -649,8 +650,8 @@ QUESTIONS = (
         share=True,
         needs=("orders", "customers"),
         level="analyse",
-        basis="orders of private customers by quarter; the cohorts 2024Q1 to 2025Q1; active customers at age 3, divided "
-        "by the customers of these cohorts.",
+        basis="orders of private customers by quarter; the cohorts 2024Q1 to 2025Q1; active customers at age 3, "
+        "divided by the customers of these cohorts.",
         hints=(
             "retention_table with period Q does the counting; its age is 0 in the quarter of the first order.",
             "Add up active and customers over the cohorts before you divide.",
@@ -694,8 +695,8 @@ QUESTIONS = (
         ask=(
             "Score all customers together (rfm_table and rfm_scores of all orders). For each kind (homes, offices, "
             "cafes): how many customers has it, what share of them is champions, and what share is fading (at risk or "
-            "dormant)? Give a table with the columns kind, customers, champions and fading; shares between 0 and 1, two "
-            "decimals are enough."
+            "dormant)? Give a table with the columns kind, customers, champions and fading; shares between 0 and 1, "
+            "two decimals are enough."
         ),
         kind="table",
         solve=_champions,
@@ -706,8 +707,8 @@ QUESTIONS = (
         keys=("kind",),
         needs=("orders", "customers"),
         level="analyse",
-        basis="rfm_scores of rfm_table of all orders, joined to the kind; means of champions, and of at risk or dormant, "
-        "within each kind.",
+        basis="rfm_scores of rfm_table of all orders, joined to the kind; means of champions, and of at risk or "
+        "dormant, within each kind.",
         hints=(
             "Merge the kind into the scores by customer_id.",
             "The mean of a column of true and false is a share.",
@@ -747,9 +748,9 @@ QUESTIONS = (
         name="7",
         title="Does the model foresee what came?",
         ask=(
-            f"Fit BG/NBD to the private customers' orders up to and including {SPLIT} (in days). How many purchase days "
-            f"does it expect of these customers from then to {LAST}, divided by how many came? 1.1 means that it expects "
-            "a tenth too many. Two decimals are enough."
+            f"Fit BG/NBD to the private customers' orders up to and including {SPLIT} (in days). How many purchase "
+            f"days does it expect of these customers from then to {LAST}, divided by how many came? 1.1 means that it "
+            "expects a tenth too many. Two decimals are enough."
         ),
         kind="number",
         solve=lambda source: _foreseen(*_split(source)),
@@ -758,8 +759,8 @@ QUESTIONS = (
         absolute=0.0055,
         needs=("orders", "customers"),
         level="analyse",
-        basis=f"orders of private customers: rfm_summary up to {SPLIT}, BG/NBD fitted to it, expected_purchases for 184 "
-        "days, added up; divided by the days with an order after it, of the same customers.",
+        basis=f"orders of private customers: rfm_summary up to {SPLIT}, BG/NBD fitted to it, expected_purchases for "
+        "184 days, added up; divided by the days with an order after it, of the same customers.",
         hints=(
             "segments.holdout splits the orders; its table holds what the fit needs and what came (holdout_frequency).",
             "expected_purchases takes the length of the time to come: the split's duration.",
@@ -769,8 +770,8 @@ QUESTIONS = (
             _slip(
                 "nothing hidden from the model",
                 _foreseen_after_the_end,
-                "The model has seen all of 2025 and says what comes after it. Fit it to the orders up to the split, and "
-                "let it foresee the half-year that you know.",
+                "The model has seen all of 2025 and says what comes after it. Fit it to the orders up to the split, "
+                "and let it foresee the half-year that you know.",
             ),
             _slip(
                 "as if they were new",
@@ -789,8 +790,8 @@ QUESTIONS = (
         title="Which kind falls fastest",
         ask=(
             "Take the customers who joined in 2024. Compare the revenue of their orders in the second half of 2025 "
-            "(July to December) with that in the first half (January to June), for homes, offices and cafes. Which kind "
-            "fell by the largest share of its revenue of the first half?"
+            "(July to December) with that in the first half (January to June), for homes, offices and cafes. Which "
+            "kind fell by the largest share of its revenue of the first half?"
         ),
         kind="choice",
         choices=KINDS,
@@ -798,8 +799,8 @@ QUESTIONS = (
         points=2,
         needs=("orders", "customers"),
         level="analyse",
-        basis="customers.joined_at in 2024; their amount_eur by kind in each half of 2025; the fall divided by the first "
-        "half.",
+        basis="customers.joined_at in 2024; their amount_eur by kind in each half of 2025; the fall divided by the "
+        "first half.",
         hints=(
             "joined_at says who joined in 2024. Whoever joined later grows within 2025 only by being new.",
             "Divide the loss of each kind by its own revenue in the first half.",
@@ -920,10 +921,10 @@ QUESTIONS = (
         name="11",
         title="Where the manager goes first",
         ask=(
-            "The board pays for one manager who looks after one kind of customer. Decide by money: of the customers who "
-            "joined in 2024, which kind lost most euros of revenue from the first half of 2025 to the second? Give a "
-            "dict with claim, number and action. The number: what this kind lost, in EUR, as a positive number. Say in "
-            "the claim how this compares with your answer to question 8."
+            "The board pays for one manager who looks after one kind of customer. Decide by money: of the customers "
+            "who joined in 2024, which kind lost most euros of revenue from the first half of 2025 to the second? Give "
+            "a dict with claim, number and action. The number: what this kind lost, in EUR, as a positive number. Say "
+            "in the claim how this compares with your answer to question 8."
         ),
         kind="decision",
         solve=_lost_by("lost"),
@@ -1046,5 +1047,5 @@ ASSIGNMENT = Assignment(
     plant=_plant,
     unfit=_unfit,
     difficulty=_difficulty,
-    n_customers=1100,
+    n_customers=1000,
 )
