@@ -538,11 +538,11 @@ def qti(items: Sequence[Item], title: str = "Customer relationships") -> bytes:
     """The items as a QTI 2.1 content package: a test with a section a topic, one file an item, and the manifest.
 
     It keeps to what Canvas imports, as its importers show (instructure/canvas-lms, ``gems/plugins/qti_exporter``, and
-    instructure/qti for New Quizzes): one ``choiceInteraction`` an item, the question inside one ``div``, right answers in
-    ``correctResponse``, and, for the feedback to each option, the identifiers and response conditions that Canvas itself
-    uses. A ``textEntryInteraction`` becomes an essay there (manual of the R package rqti, *Compatibility*, 2026), so an
-    item that asks for a number offers the right one and the known wrong ones to choose from. New Quizzes takes
-    questions, options and right answers, but no feedback.
+    instructure/qti for New Quizzes): one ``choiceInteraction`` an item, the question inside one ``div``, right answers
+    in ``correctResponse``, and, for the feedback to each option, the identifiers and response conditions that Canvas
+    itself uses. A ``textEntryInteraction`` becomes an essay there (manual of the R package rqti, *Compatibility*,
+    2026), so an item that asks for a number offers the right one and the known wrong ones to choose from. New Quizzes
+    takes questions, options and right answers, but no feedback.
 
     Args:
         items: some of those that `load` returns.

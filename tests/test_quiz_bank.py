@@ -88,10 +88,10 @@ def test_length_does_not_give_the_right_answer_away():
 @pytest.mark.parametrize("item", BANK, ids=lambda item: item.id)
 def test_an_item_reads_well(item):
     for option in item.options:
-        assert not re.search(r"\b(all|none|both) of (the|these)\b", option.text.lower())
-        assert len(option.says) >= 15, option
-        assert option.says[-1] in ".:"
-    assert item.feedback.endswith(".")
+        assert not re.search(r"of the above|(all|none|both) of these", option.text.lower())
+        assert option.right or len(option.says) >= 20, option
+        assert option.says[-1] in ".?"
+    assert item.feedback[-1] in ".?"
     assert "!" not in " ".join([item.stem, item.feedback, *(option.text + option.says for option in item.options)])
     if item.kind != "number":
         assert len(item.options) >= 4
@@ -230,7 +230,7 @@ def test_an_unknown_topic_and_an_item_twice_are_refused(tmp_path):
         quiz_bank.load("hub", place=tmp_path)
 
 
-# --------------------------------------------------------------------------------------------------------- in a notebook
+# -------------------------------------------------------------------------------------------------------- in a notebook
 
 
 @pytest.mark.parametrize("item", BANK, ids=lambda item: item.id)
@@ -273,7 +273,7 @@ def test_a_quiz_is_answered_with_its_controls():
     assert "Right." in press(1)
     for typed, says in {
         "-1": "Right.",
-        "−1.0": "Right.",
+        "\u22121.0": "Right.",
         " - 1 ": "Right.",
         "1.5": "Not yet, in a known way",
         "7": "7 is not the number",
@@ -290,21 +290,24 @@ def test_numbers_are_read_as_people_write_them(typed, status):
 
 
 def test_where_no_kernel_runs_a_quiz_is_html_without_script_or_network():
-    bundle = quiz_bank.show(BANK)._repr_mimebundle_()
-    page = bundle["text/html"]
+    page = "".join(quiz_bank._unfolded(number, item) for number, item in enumerate(BANK, start=1))
     root = etree.fromstring(f"<body>{page}</body>", etree.HTMLParser())
     assert len(root.findall(".//summary")) == sum(len(item.options) for item in BANK) + len(BANK)
-    assert {node.tag for node in root.iter()} <= set(
-        "html body div p b i table thead tbody tr th td details summary".split()
-    )
+    assert {node.tag for node in root.iter()} <= {
+        *("html", "body", "div", "p", "b", "i", "details", "summary"),
+        *("table", "thead", "tbody", "tr", "th", "td"),
+    }
     assert not re.search(r"https?:|src=|on\w+=", page)
-    assert all(each.says in "".join(root.itertext()) for item in BANK for each in item.options)
+    text = "".join(root.itertext())
+    assert all(each.says in text for item in BANK for each in item.options)
+    bundle = quiz_bank.show(BANK[:1])._repr_mimebundle_()
+    assert bundle["text/html"] == quiz_bank._unfolded(1, BANK[0])
     assert BANK[0].stem in bundle["text/plain"]
     with pytest.raises(ValueError, match="no items"):
         quiz_bank.show([])
 
 
-# ------------------------------------------------------------------------------------------------- read back: Moodle XML
+# ------------------------------------------------------------------------------------------------ read back: Moodle XML
 
 FRACTIONS = {100, 50, 33.33333, 25, 20, 16.66667, 0, -100, -50, -33.33333, -25, -20, -16.66667}  # what Moodle takes
 MOODLE = {
@@ -324,7 +327,7 @@ def inner(node) -> tuple[str, list[list[str]]]:
     assert node.get("format") == "html"
     html = etree.fromstring(only(node, "text").text)
     table = [[cell.text or "" for cell in row] for row in html.iter("tr")]
-    return "".join(p.text for p in [html, *html.iter("p", "span")] if p.text and p.text.strip()), table
+    return "".join(node.text for node in html.iter("p", "span")), table
 
 
 def from_moodle(content: bytes) -> list[dict]:
@@ -352,11 +355,9 @@ def from_moodle(content: bytes) -> list[dict]:
         if not single:
             assert math.isclose(sum(fractions), 0, abs_tol=0.01), "ticking everything earns something"
         stem, table = inner(only(question, "questiontext"))
-        tolerances = (
-            {only(answer, "tolerance").text for answer in question.findall("answer")}
-            if not MOODLE[kind] - {"answer"}
-            else {"0"}
-        )
+        tolerances = {
+            only(answer, "tolerance").text if kind == "numerical" else "0" for answer in question.findall("answer")
+        }
         (tolerance,) = tolerances
         items.append(
             {
@@ -398,7 +399,7 @@ def test_moodle_gets_the_same_items():
     assert content.startswith(b"<?xml version='1.0' encoding='utf-8'?>\n<quiz>")
 
 
-# -------------------------------------------------------------------------------------------------------- read back: QTI
+# ------------------------------------------------------------------------------------------------------- read back: QTI
 
 Q = "{http://www.imsglobal.org/xsd/imsqti_v2p1}"
 CP = "{http://www.imsglobal.org/xsd/imscp_v1p1}"
@@ -532,7 +533,7 @@ texts = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(texts, min_size=9, max_size=9, unique=True), st.booleans())
 def test_awkward_texts_arrive_as_they_were_written(written, several):
     stem, feedback, cell, *rest = written
@@ -554,13 +555,11 @@ def test_awkward_texts_arrive_as_they_were_written(written, several):
     SCHEMA.assertValid(root)
     assert as_canvas(root)["options"] == [(each.text, each.says) for each in options]
     assert as_canvas(root)["stem"] == stem
-    page = etree.fromstring(
-        f"<body>{quiz_bank.show([item])._repr_mimebundle_()['text/html']}</body>", etree.HTMLParser()
-    )
+    page = etree.fromstring(f"<body>{quiz_bank._unfolded(1, item)}</body>", etree.HTMLParser())
     assert [node.text for node in page.iter("summary")][:3] == rest[:3]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.text(st.characters(), min_size=1, max_size=5).filter(str.strip))
 def test_what_an_item_accepts_xml_can_hold(text):
     try:
