@@ -756,6 +756,20 @@ def _written_cell(cell: float | str | None) -> float | str | None:
     return _text(cell) if isinstance(cell, str) else cell
 
 
+def fits(form: Form, taken: Any) -> str:
+    """What of a taken answer `take` does not give for such a question; empty if nothing.
+
+    Example:
+        >>> fits(Form("1", "number"), {"state": "given", "value": "12"})
+        'its number'
+    """
+    try:
+        _untaken(form, taken)
+    except _TamperedError as tampered:
+        return str(tampered)
+    return ""
+
+
 def _fits(condition: bool, what: str) -> None:
     if not condition:
         raise _TamperedError(what)
