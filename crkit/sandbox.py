@@ -161,6 +161,8 @@ def _bwrap(scratch_mb: int | None) -> list[str]:
         else:
             command += ["--ro-bind-try", path, path]
     for path in _python_folders():
+        for parent in reversed(Path(path).parents[:-1]):  # made by bwrap itself, they would be root's alone
+            command += ["--dir", str(parent)]
         command += ["--ro-bind", path, path]
     package = Path(__file__).parent
     command += ["--ro-bind", str(package), f"{_KIT}/crkit"]
