@@ -12,11 +12,12 @@ import hashlib
 import hmac
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from crkit import company
 from crkit.company import MODEL, Company, Model
@@ -53,6 +54,8 @@ class Assignment:
             empty if it can. It sees the tables and the ``truth``.
         difficulty: a few figures of a company by name, whose spread over the class an instructor sees.
         n_customers: how many customers each company has.
+        extra: further tables by name, such as a register with planted faults, each made from the company and the
+            student's generator. A student gets them beside ``tables``.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Assignment:
     unfit: Callable[[Company], Sequence[str]]
     difficulty: Callable[[Company], Mapping[str, float]]
     n_customers: int = 2000
+    extra: Mapping[str, Callable[[Company, np.random.Generator], pd.DataFrame]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [question.name for question in self.questions]
@@ -148,19 +152,31 @@ def draw(assignment: Assignment, secret: bytes, student: str) -> Drawn:
     for number in range(MOST_DRAWS):
         told = f"{assignment.name}\n{student}\n{number}".encode()
         digest = hmac.new(secret, told, hashlib.sha256).digest()
-        plant = assignment.plant(np.random.default_rng(int.from_bytes(digest[8:])))
-        made = company.simulate(
-            assignment.n_customers,
-            int.from_bytes(digest[:8]) >> 1,
-            plant.scenario,
-            tables=[*assignment.tables, "truth"],
-            model=plant.model,
-        )
+        made = company_of(assignment, int.from_bytes(digest[:8]) >> 1, int.from_bytes(digest[8:]))
         why = assignment.unfit(made)
         if not why:
             return Drawn(source_of(assignment, made.tables), made, number, tuple(reasons))
         reasons.append("; ".join(why))
     raise ValueError(f"{assignment.name}: none of {MOST_DRAWS} companies is fit for {student}; the last: {reasons[-1]}")
+
+
+def company_of(assignment: Assignment, seed: int, plant_seed: int) -> Company:
+    """A company with what an assignment plants in it, fit or not.
+
+    Args:
+        assignment: what is asked.
+        seed: of the company.
+        plant_seed: of what is planted.
+
+    Returns:
+        The company with the assignment's tables, the ``truth`` and the extra ones.
+    """
+    rng = np.random.default_rng(plant_seed)
+    plant = assignment.plant(rng)
+    tables = [*assignment.tables, "truth"]
+    made = company.simulate(assignment.n_customers, seed, plant.scenario, tables=tables, model=plant.model)
+    extra = {name: make(made, rng) for name, make in assignment.extra.items()}
+    return dataclasses.replace(made, tables={**made.tables, **extra})
 
 
 def coinciding(questions: Sequence[Question], source: Source) -> list[str]:
@@ -199,6 +215,6 @@ def source_of(assignment: Assignment, tables: Mapping[str, Any]) -> Source:
     return Source(
         name="your company",
         description=f"a simulated company of {assignment.n_customers:,} customers",
-        tables={name: tables[name] for name in assignment.tables},
+        tables={name: tables[name] for name in (*assignment.tables, *assignment.extra)},
         simulated=True,
     )

@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from crkit import assignments, company, datasets
+from crkit import assignments, datasets
 from crkit.questions.core import Misconception, Question, judge
 
 FOLDERS = sorted(file.parent for file in assignments.exercises_dir().glob("*/questions.py"))
@@ -207,7 +207,7 @@ def test_a_draw_is_the_same_again_and_another_secret_gives_another_company(name)
     for table, frame in first.source.tables.items():
         assert frame.equals(again.source[table])
         assert not frame.equals(other.source[table])
-    assert set(first.source.tables) == set(assignment(name).tables)
+    assert set(first.source.tables) == {*assignment(name).tables, *assignment(name).extra}
     assert "truth" not in first.source
     assert first.source.company is None
 
@@ -238,9 +238,8 @@ def test_the_difficulty_of_a_company_is_a_few_numbers(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_company_with_too_few_customers_is_refused(name):
-    plant = assignment(name).plant(np.random.default_rng(1))
-    tables = [*assignment(name).tables, "truth"]
-    assert assignment(name).unfit(company.simulate(100, 1, plant.scenario, tables=tables, model=plant.model))
+    few = dataclasses.replace(assignment(name), n_customers=100)
+    assert few.unfit(assignments.company_of(few, 1, 1))
 
 
 def test_a_wrong_way_that_gives_the_right_answer_is_named():
