@@ -16,6 +16,7 @@ import contextlib
 import ctypes
 import errno
 import gc
+import importlib
 import inspect
 import json
 import os
@@ -28,11 +29,10 @@ import struct
 import sys
 import time
 import types
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from crkit.questions.core import Form, cases_from_json, take
+from crkit.questions.core import Form, cases_from_json, take, taken_from_json
 
 SCRATCH = "/scratch"
 UID = 1000  # what a submission sees as its own
@@ -41,6 +41,10 @@ TICK = 0.05  # seconds between two looks at the memory
 MOST_MESSAGE = 500  # characters of an error's message
 MOST_NAMES = 300  # variables that are reported
 CHUNK = 100_000  # bytes of an answer in one message
+LIBRARIES = (
+    *("IPython.core.inputtransformer2", "IPython.display", "matplotlib.figure", "matplotlib.pyplot", "scipy.optimize"),
+    *("scipy.special", "scipy.stats", "crkit.datasets", "crkit.segments", "crkit.relationships"),
+)
 AT_ONCE = (int, float, str, bool, type(None), type(...))  # read without running any code of the submission's
 
 _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID = 0x20000, 0x8000000, 0x10000000, 0x20000000
@@ -53,12 +57,14 @@ _CALLS: dict[str, tuple[int, int, tuple[int, ...]]] = {
     "x86_64": (
         0xC000003E,
         56,
-        (319, 447, 29, 68, 64, 240, 248, 249, 250, 321, 298, 323, 101, 310, 311, 165, 166, 155, 272, 308, 246, 175, 313),
+        (319, 447, 29, 68, 64, 240, 248, 249, 250, 321, 298, 323, 101, 310, 311, 165)
+        + (166, 155, 272, 308, 246, 175, 313),
     ),
     "aarch64": (
         0xC00000B7,
         220,
-        (279, 447, 194, 186, 190, 180, 217, 218, 219, 280, 241, 282, 117, 270, 271, 40, 39, 41, 97, 268, 104, 105, 273),
+        (279, 447, 194, 186, 190, 180, 217, 218, 219, 280, 241, 282, 117, 270, 271, 40)
+        + (39, 41, 97, 268, 104, 105, 273),
     ),
 }  # fmt: skip
 _CALLS_ANYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 438, 442)  # io_uring, the newer mounts, pidfd_getfd
@@ -110,18 +116,10 @@ def main() -> None:
 
 def _load() -> None:
     """Import what notebooks of assignments use."""
-    import IPython.core.inputtransformer2
-    import IPython.display
-    import matplotlib.figure
-    import matplotlib.pyplot
+    for name in LIBRARIES:
+        importlib.import_module(name)
     import numpy as np
     import pandas as pd
-    import scipy.optimize
-    import scipy.special
-    import scipy.stats
-
-    import crkit.datasets
-    import crkit.segments  # noqa: F401  (to be in memory)
 
     # what pandas and numpy build at first use
     frame = pd.DataFrame({"a": ["x", "y", "x"], "b": np.arange(3.0), "c": pd.to_datetime(["2025-01-01"] * 3)})
@@ -217,6 +215,11 @@ def _send(descriptor: int, message: dict[str, Any]) -> None:
         data = data[os.write(descriptor, data) :]
 
 
+def _form(plain: list[Any]) -> Form:
+    name, kind, choices, keys, returns = plain
+    return Form(name, kind, tuple(choices), tuple(keys), returns)
+
+
 # ---- the warden
 
 
@@ -228,7 +231,7 @@ class _Warden:
         self.limits = work["limits"]
         self.processes = processes
         self.inner = inner
-        self.names = {form[0] for form in work["forms"]}
+        self.forms = {form[0]: _form(form) for form in work["forms"]}
         self.ends = time.monotonic() + self.limits["seconds"]
         self.taken_bytes = 0
         self.last: dict[str, str] = {}
@@ -245,7 +248,7 @@ class _Warden:
         if self.holder == 0:
             _Runner(self.work, self.theirs).start()
         self.theirs.close()
-        _, begun = next(self._messages(self.limits["seconds"], lambda: 0))
+        _, begun = next(self._messages(self.limits["seconds"], []))
         if begun != {"confined": True}:
             _send(1, {"end": "failed", "message": str(begun)})
             return
@@ -263,7 +266,7 @@ class _Warden:
                 break
         if whole == "ran":
             try:
-                names, again = self._finish(len(cells) - 1)
+                names, again = self._finish()
                 self._take(again, max(len(cells) - 1, 0))
                 _send(1, {"names": names})
             except _EndedError as ended:
@@ -287,18 +290,18 @@ class _Warden:
         else:
             self._kill({self.holder})
             if self.holder not in self._alive():
-                raise _EndedError("killed its parent", "A cell killed every process that held the notebook's variables.")
+                raise _EndedError("killed its parent", _SAYS["gone"])
         return status, message
 
-    def _finish(self, number: int) -> tuple[list[str], list[str]]:
+    def _finish(self) -> tuple[list[str], list[str]]:
         self._command({"finish": True})
-        for _, message in self._messages(self.limits["cell_seconds"], lambda: self.holder):
+        for _, message in self._messages(self.limits["cell_seconds"], []):
             if message is None:
                 break
             if isinstance(message, dict) and message.keys() == {"names", "again"}:
                 names, again = message["names"], message["again"]
                 return [str(name)[:100] for name in names[:MOST_NAMES]], self._known(again)
-        raise _EndedError("killed its parent", "The process that held the notebook's variables is gone.")
+        raise _EndedError("killed its parent", _SAYS["gone"])
 
     def _take(self, names: list[str], cell: int) -> None:
         """Have answers taken, each within its own time; one that ends the process costs only itself."""
@@ -319,22 +322,28 @@ class _Warden:
             names = rest[1:]
 
     def _step(self, command: dict[str, Any], cell: int, seconds: float) -> tuple[Any, Any, int, list[str]]:
-        """Let the holder fork, and the fork do one thing: (None, its report, its process, ...) or (why it ended, ...)."""
+        """Let the holder fork, and the fork run a cell or take answers.
+
+        Returns:
+            None, its report, its process and the answers that are new; or why it ended, and what there is to say.
+        """
         taking = "take" in command
-        runner = 0
+        runner: list[int] = []
         done: list[str] = []
         parts: list[bytes] = []
         self._command(command)
-        for sender, message in self._messages(seconds, lambda: runner):
+        for sender, message in self._messages(seconds, runner):
             if message is None:
-                why, says = self._how_it_ended(runner) if sender == "gone" else (sender, _SAYS[sender].format(**self.limits))
+                why, says = (
+                    self._how_it_ended(runner[0]) if sender == "gone" else (sender, _SAYS[sender].format(**self.limits))
+                )
                 return why, {"done": done} if taking else says, 0, []
             if isinstance(message, bytes):
                 parts.append(message)
                 if sum(map(len, parts)) > self.limits["answer_bytes"]:
                     raise _EndedError("tampered", "An answer has more bytes than all answers may have.")
             elif "start" in message:
-                runner = sender
+                runner.append(sender)
             elif "took" in message:
                 self._answer(message["took"], cell, b"".join(parts).decode("utf-8", "replace"))
                 done.append(message["took"])
@@ -353,7 +362,7 @@ class _Warden:
         raise AssertionError("a step ends with a message")
 
     def _known(self, names: Any) -> list[str]:
-        if not (isinstance(names, list) and set(map(str, names)) <= self.names):
+        if not (isinstance(names, list) and set(map(str, names)) <= self.forms.keys()):
             raise _EndedError("tampered", "What came out of the notebook names a question that there is not.")
         return [str(name) for name in names]
 
@@ -365,27 +374,35 @@ class _Warden:
         self.taken_bytes += len(text)
         if self.taken_bytes > self.limits["answer_bytes"]:
             raise _EndedError("tampered", "The answers have more bytes than they may have.")
+        try:
+            taken_from_json(self.forms[name], text)
+        except ValueError as error:
+            says = f"What came out as the answer to question {name} is none: {error}."
+            raise _EndedError("tampered", says) from None
         _send(1, {"took": name, "in": cell, "text": text})
 
     def _command(self, command: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):
             self.socket.send(json.dumps(command).encode())
 
-    def _messages(self, seconds: float, process: Callable[[], int]) -> Any:
+    def _messages(self, seconds: float, runner: list[int]) -> Any:
         """What the runners send, as (sender, message); (why, None) when a limit is reached or the process is gone."""
         self.step_ends = time.monotonic() + seconds
         while True:
             self._reap()
             ends = min(self.step_ends, self.ends)
             if select.select([self.socket], [], [], max(0.0, min(TICK, ends - time.monotonic())))[0]:
-                data, ancillary, flags, _ = self.socket.recvmsg(2 * CHUNK, socket.CMSG_SPACE(12))
+                try:
+                    data, ancillary, flags, _ = self.socket.recvmsg(2 * CHUNK, socket.CMSG_SPACE(12))
+                except ConnectionResetError:
+                    data = b""
                 if not data:
-                    raise _EndedError("killed its parent", "No process holds the notebook's variables any more.")
+                    raise _EndedError("killed its parent", _SAYS["gone"])
                 yield self._parsed(data, ancillary, flags)
                 continue
-            if self._state(process() or self.holder)[0] in "ZX":
-                if not process():
-                    raise _EndedError("killed its parent", "The process that held the notebook's variables is gone.")
+            if self._state(runner[0] if runner else self.holder)[0] in "ZX":
+                if not runner:
+                    raise _EndedError("killed its parent", _SAYS["gone"])
                 yield "gone", None
             if time.monotonic() >= self.ends:
                 self._kill(set())
@@ -415,7 +432,7 @@ class _Warden:
     def _alive(self) -> set[int]:
         """The processes of the submission, this one and the ended ones left out."""
         parents = {}
-        for name in os.listdir(self.processes):
+        for name in os.listdir(self.processes):  # noqa: PTH208  (a descriptor)
             if name.isdigit():
                 state, parents[int(name)], _ = self._state(int(name))
                 if state in "ZX":
@@ -491,6 +508,7 @@ _SAYS = {
     "timed out": "The cell took more than {cell_seconds:g} seconds.",
     "out of memory": "The notebook took more than {memory_mb} MB of memory.",
     "too many processes": "The notebook started more than {processes} processes.",
+    "gone": "No process holds the notebook's variables any more: a cell killed it.",
     "whole": "The notebook took more than {seconds:g} seconds.",
 }
 
@@ -516,10 +534,7 @@ class _Runner:
         self.work = work
         self.shut_in = work["folder"] == SCRATCH
         self.channel = channel
-        self.forms = {
-            name: Form(name, kind, tuple(choices), tuple(keys), returns)
-            for name, kind, choices, keys, returns in work["forms"]
-        }
+        self.forms = {form[0]: _form(form) for form in work["forms"]}
         self.seen: dict[str, Any] = {}  # the object last taken: it stays alive, so no other can have its place
 
     def start(self) -> NoReturn:
@@ -664,7 +679,7 @@ def _run(source: str, name: str, variables: dict[str, Any]) -> tuple[str, str]:
     try:
         from IPython.core.inputtransformer2 import TransformerManager
 
-        source = TransformerManager().transform_cell(source)
+        source = TransformerManager().transform_cell(source)  # type: ignore[no-untyped-call]
         code = compile(source, name, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
         if code.co_flags & inspect.CO_COROUTINE:
             asyncio.run(eval(code, variables))

@@ -25,17 +25,16 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import IO, Any, NamedTuple, Self
 
 from crkit import datasets
-from crkit.questions.core import Form, fits
+from crkit.questions.core import Form, taken_from_json
 
 _START_SECONDS = 120  # to import the libraries, on a slow disk
 _GRACE_SECONDS = 10  # for the sandbox to end a submission by itself
-_MOST_DEPTH = 9  # of nested lists and dicts; a table that a function gives has 6
 _MOST_TEXT = 1000
 _CELL_STATUSES = (
     "ran",
@@ -108,12 +107,12 @@ class Finished(NamedTuple):
     """What became of a submission.
 
     Attributes:
-        status: ``"ran"`` if it came to its end, whatever became of its cells; ``"timed out"``, ``"tampered"`` (something
-            else than an answer came out), ``"killed its parent"`` (no process with the notebook's variables was left),
-            or ``"failed"`` (the sandbox itself).
+        status: ``"ran"`` if it came to its end, whatever became of its cells; ``"timed out"``, ``"tampered"``
+            (something else than an answer came out), ``"killed its parent"`` (no process with the notebook's variables
+            was left), or ``"failed"`` (the sandbox itself).
         message: what happened; empty if it ran.
-        taken: the last answer taken for each question that has one, as `crkit.questions.core.judge_taken` takes it. What
-            was taken before the status changed stands.
+        taken: the last answer taken for each question that has one, as `crkit.questions.core.judge_taken` takes it.
+            What was taken before the status changed stands.
         taken_in: the index of the cell after which it was taken.
         cells: one for each cell.
         names: the variables and functions that the notebook defined, 300 at the most; empty unless it ran.
@@ -169,7 +168,12 @@ def _bwrap(scratch_mb: int | None) -> list[str]:
     if not (package / "_data").is_dir():
         command += ["--ro-bind", str(datasets.data_dir()), f"{_KIT}/datasets"]
     if Path("/usr/share/fonts").is_dir():
-        command += ["--tmpfs", "/usr/share/fonts", "--remount-ro", "/usr/share/fonts"]  # matplotlib brings its own and need not look at these
+        command += [
+            "--tmpfs",
+            "/usr/share/fonts",
+            "--remount-ro",
+            "/usr/share/fonts",
+        ]  # matplotlib brings its own and need not look at these
     for device in ("null", "zero", "full", "random", "urandom"):
         command += ["--dev-bind", f"/dev/{device}", f"/dev/{device}"]
     command += ["--proc", "/proc"]
@@ -194,7 +198,7 @@ class Sandbox:
     """Runs submissions one after the other, each shut in; use it with ``with``.
 
     Args:
-        limits: of each submission.
+        limits: of each submission; those of `Limits` if none are given.
         shut_in: False runs them as the user who runs this, in processes of their own with the limits that can be set
             so, but with that user's rights to files and network. Only for code that you trust.
 
@@ -202,8 +206,8 @@ class Sandbox:
         RuntimeError: on entering, if submissions cannot be shut in here.
     """
 
-    def __init__(self, limits: Limits = Limits(), *, shut_in: bool = True) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits | None = None, *, shut_in: bool = True) -> None:
+        self.limits = limits or Limits()
         self.shut_in = shut_in
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
@@ -282,7 +286,7 @@ class Sandbox:
             home = tempfile.gettempdir()
             environment |= {"PYTHONPATH": str(Path(__file__).parent.parent), "HOME": home, "TMPDIR": home}
             del environment["MPLCONFIGDIR"], environment["IPYTHONDIR"]
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115  (_stop closes it)
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, env=environment, cwd="/"
         )
@@ -367,25 +371,10 @@ def _messages(process: subprocess.Popen[bytes], request: bytes, deadline: float,
 
 
 def _parsed(data: bytes) -> Any:
-    """JSON of limited depth, without NaN and infinities."""
-
-    def refuse(_: str) -> None:
-        raise ValueError
-
     try:
-        plain = json.loads(data, parse_constant=refuse)
+        return json.loads(data)
     except (ValueError, RecursionError):
         raise _BadFrameError("What came out of the notebook is not JSON.") from None
-    level = [plain]
-    for _ in range(_MOST_DEPTH):
-        level = [inner for each in level if isinstance(each, dict | list) for inner in _inside(each)]
-        if not level:
-            return plain
-    raise _BadFrameError(f"What came out of the notebook is nested more than {_MOST_DEPTH} deep.")
-
-
-def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
 
 
 class _Reader:
@@ -405,11 +394,11 @@ class _Reader:
             name, place = message["took"], self._index(message["in"])
             if not isinstance(name, str) or name not in self._forms:
                 raise _BadFrameError("An answer came out to a question that there is not.")
-            taken = _parsed(str(message["text"]).encode("utf-8", "replace"))
-            misfit = fits(self._forms[name], taken)
-            if misfit:
-                raise _BadFrameError(f"What came out as the answer to question {name} is none: {misfit} does not fit.")
-            self._taken[name], self._taken_in[name] = taken, place
+            try:
+                self._taken[name] = taken_from_json(self._forms[name], str(message["text"]))
+            except ValueError as error:
+                raise _BadFrameError(f"What came out as the answer to question {name} is none: {error}.") from None
+            self._taken_in[name] = place
         elif keys == {"cell", "status", "message", "seconds"}:
             run = CellRun(_text(message["status"]), _text(message["message"]), message["seconds"])
             if run.status not in _CELL_STATUSES or not isinstance(run.seconds, float):

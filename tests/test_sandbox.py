@@ -137,7 +137,7 @@ def test_figures_and_crkit_work(jail):
         "from crkit import datasets, relationships, loyalty, feedback_scores, hub\nimport sklearn.cluster",
         "answer_1 = len(datasets.table_names())",
     )
-    assert statuses(finished) == ["ran"] * 3, finished.cells
+    assert [cell.message for cell in finished.cells] == [""] * 3
     assert given(finished)["1"] > 5
 
 
@@ -166,8 +166,8 @@ def test_an_answer_that_cannot_be_read_in_time_costs_only_itself(jail):
     finished = run(jail, loops, "answer_4 = 'loyal'")
     assert finished.taken["3"] == {"state": "refused", "says": "Reading this answer took more than 2 seconds."}
     assert given(finished) == {"1": 1.0, "4": "loyal"}
-    exits = "import os\nanswer_2 = {'customer_id': [1], 'n': [2]}\ndef answer_3(x):\n    os._exit(0)\nanswer_5 = {'claim': 'C'}"
-    finished = run(jail, exits)
+    exits = "import os\nanswer_2 = {'customer_id': [1], 'n': [2]}\ndef answer_3(x):\n    os._exit(0)"
+    finished = run(jail, f"{exits}\nanswer_5 = {{'claim': 'C'}}")
     assert finished.taken["3"]["says"] == "Reading this answer ended the process."
     assert given(finished).keys() == {"2", "5"}
 

@@ -6,10 +6,8 @@ Without bubblewrap these tests fail.
 from __future__ import annotations
 
 import json
-import os
 import socket
-import struct
-import time
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,8 +26,11 @@ def jail():
 
 
 @pytest.fixture(autouse=True)
-def _nothing_of_a_submission_is_left(jail):
+def _nothing_of_a_submission_is_left(request):
     yield
+    if "jail" not in request.fixturenames:
+        return
+    jail = request.getfixturevalue("jail")
     finished = run(jail, "import os\nanswer_1 = len(os.listdir('/scratch'))")  # and it still serves
     assert (finished.status, finished.taken["1"]["value"]) == ("ran", 0.0)
     assert below(jail._process.pid) == 1  # the zygote
@@ -75,36 +76,39 @@ def seen(path):
 # ---- what it may see
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+HERE = Path(__file__).parent.parent
+PATHS = [
+    *(
         "/etc/passwd",
         "/etc/hostname",
         "/etc/hosts",
-        "/home",
         "/root/.bashrc",
-        "/proc",
-        "/proc/1/environ",
-        "/proc/self/mountinfo",
         "/sys",
         "/run",
         "/var",
         "/tmp",
         "/dev/shm",
         "/dev/vda",
+    ),
+    *(
+        "/proc",
+        "/proc/1/environ",
+        "/proc/self/mountinfo",
         "../solution",
         "/kit/exercises",
         "/kit/tests",
         "/kit/notebooks",
-        str(Path(__file__).parent),
-        str(Path(__file__).parent.parent / "exercises"),
-        str(Path.cwd()),
-        str(Path.home()),
-    ],
-)
-def test_nothing_of_the_host_can_be_seen(jail, path):
-    allowed = {str(Path.home()), "/home"} & set(map(str, Path(os.sys.prefix).parents))
-    assert value(run(jail, SEEN, f"answer_1 = seen({path!r})")) == (1.0 if path in allowed else 0.0)
+    ),
+    *map(str, (HERE / "crkit", HERE / "exercises", HERE / "tests", HERE / ".git", Path.cwd(), Path.home() / ".ssh")),
+]
+
+
+def test_nothing_of_the_host_can_be_seen(jail):
+    table = f"answer_2 = [{{'k': path, 'n': seen(path)}} for path in {PATHS}]"
+    finished = run(jail, SEEN, table, "answer_1 = seen('/kit/crkit') + seen('/usr/bin')")
+    assert value(finished) > 10
+    seen = value(finished, "2")
+    assert dict(zip(PATHS, seen["columns"][0][1], strict=True)) == dict.fromkeys(PATHS, 0.0)
 
 
 def test_a_course_folder_anywhere_cannot_be_seen(jail, tmp_path):
@@ -124,7 +128,7 @@ def test_the_environment_holds_nothing_of_the_host(jail, monkeypatch):
 def test_no_network(jail):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        tries = f"import socket\nfor host in ('127.0.0.1', '8.8.8.8'):\n    s = socket.socket()\n    s.settimeout(1)\n"
+        tries = "import socket\nfor host in ('127.0.0.1', '8.8.8.8'):\n    s = socket.socket()\n    s.settimeout(1)\n"
         finished = run(jail, tries + f"    assert s.connect_ex((host, {port})) in (101, 111)\nanswer_1 = 1")
     assert value(finished) == 1.0, finished
     assert statuses(run(jail, "import urllib.request\nurllib.request.urlopen('http://example.org')")) == ["error"]
@@ -132,7 +136,11 @@ def test_no_network(jail):
 
 def test_nothing_of_the_submission_before_can_be_read(jail):
     mark = "neighbour" + "s_answer"
-    run(jail, f"{mark} = 123\nopen('left.txt', 'w').write('{mark}')\nanswer_1 = 123", **{"data.csv": mark.encode() * 1000})
+    run(
+        jail,
+        f"{mark} = 123\nopen('left.txt', 'w').write('{mark}')\nanswer_1 = 123",
+        **{"data.csv": mark.encode() * 1000},
+    )
     search = (
         "import gc, ctypes, sys\n"
         "word = ('s_answer'[::-1] + 'ruobhgien')[::-1][:0] + 'neighbour' + chr(115) + '_answer'\n"
@@ -153,8 +161,10 @@ def test_the_zygote_reads_no_submission():
 
 
 def test_only_the_scratch_folder_is_writable(jail):
-    places = "/", "/kit", "/kit/crkit", "/usr", "/dev", "/proc", "/etc", "/usr/share/fonts", os.sys.prefix, "/tmp"
-    tries = "import os\nanswer_1 = 0\nfor place in {}:\n    try:\n        open(place + '/x', 'w')\n        answer_1 += 1\n"
+    places = "/", "/kit", "/kit/crkit", "/usr", "/dev", "/proc", "/etc", "/usr/share/fonts", sys.prefix, "/tmp"
+    tries = (
+        "import os\nanswer_1 = 0\nfor place in {}:\n    try:\n        open(place + '/x', 'w')\n        answer_1 += 1\n"
+    )
     tries += "    except OSError:\n        pass\nopen('/scratch/x', 'w').write('fine')"
     finished = run(jail, tries.format(places))
     assert (statuses(finished), value(finished)) == (["ran"], 0.0)
@@ -190,21 +200,26 @@ def test_a_fork_bomb(jail):
     bomb = "import os\nwhile True:\n    os.fork()"
     kept = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
     for code, ends in ((bomb, {"error"}), (kept, {"timed out", "too many processes"})):
-        begun = time.monotonic()
         finished = run(jail, "answer_1 = 1", code, "answer_1 += 1")
         assert finished.cells[1].status in ends | {"timed out", "too many processes"}, finished
         assert (finished.status, value(finished)) == ("ran", 2.0)
-        assert time.monotonic() - begun < 20 + 10  # the limit of the whole notebook, and grace
 
 
 def test_a_memory_hog(jail):
-    finished = run(jail, "answer_1 = 1", "hog = bytearray(10 ** 10)", "hog = [' ' * 1000000 + str(i) for i in range(1000)]", "answer_1 = 2")
+    finished = run(
+        jail,
+        "answer_1 = 1",
+        "hog = bytearray(10 ** 10)",
+        "hog = [' ' * 1000000 + str(i) for i in range(1000)]",
+        "answer_1 = 2",
+    )
     assert statuses(finished) == ["ran", "out of memory", "out of memory", "ran"]
     assert value(finished) == 2.0
 
 
 def test_memory_in_many_processes(jail):
-    many = "import os, time\nfor _ in range(6):\n    if os.fork() == 0:\n        hog = b'x' * 10 ** 8\n        time.sleep(60)\ntime.sleep(60)"
+    child = "    if os.fork() == 0:\n        hog = b'x' * 10 ** 8\n        time.sleep(60)\n"
+    many = f"import os, time\nfor _ in range(6):\n{child}time.sleep(60)"
     finished = run(jail, many, "answer_1 = 2")
     assert (statuses(finished), value(finished)) == (["out of memory", "ran"], 2.0)
 
@@ -217,7 +232,9 @@ def test_an_endless_loop_that_catches_everything(jail):
 
 
 def test_ten_gigabytes_of_output(jail):
-    flood = "import sys, os\nline = 'x' * 10 ** 6\nfor _ in range(5000):\n    print(line)\n    os.write(2, line.encode())"
+    flood = (
+        "import sys, os\nline = 'x' * 10 ** 6\nfor _ in range(5000):\n    print(line)\n    os.write(2, line.encode())"
+    )
     finished = run(jail, flood, "answer_1 = 1")
     assert finished.cells[0].status in ("ran", "timed out")  # it goes nowhere
     assert value(finished) == 1.0
@@ -235,10 +252,8 @@ def test_an_overflow_of_the_scratch_folder(jail):
 
 
 def test_a_daemon_is_dead_at_the_end(jail):
-    daemon = (
-        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n    os._exit(0)\n"
-        "answer_1 = 1"
-    )
+    daemon = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        time.sleep(600)\n"
+    daemon += "    os._exit(0)\nanswer_1 = 1"
     threads = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\nanswer_4 = 'a'"
     finished = run(jail, daemon, threads)
     assert (statuses(finished), value(finished), value(finished, "4")) == (["ran", "ran"], 1.0, "a")
@@ -248,7 +263,9 @@ def test_a_daemon_is_dead_at_the_end(jail):
 
 
 def test_killing_the_parent_and_everything(jail):
-    finished = run(jail, "answer_1 = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nanswer_1 = 2", "answer_1 += 1")
+    finished = run(
+        jail, "answer_1 = 1", "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\nanswer_1 = 2", "answer_1 += 1"
+    )
     assert (finished.status, value(finished)) == ("ran", 3.0)
     finished = run(jail, "answer_1 = 1", "import os\nos.kill(-1, 9)\nos.kill(os.getpid(), 9)", "answer_1 = 3")
     assert (finished.status, statuses(finished)) == ("killed its parent", ["ran", "killed its parent", "not run"])
@@ -257,9 +274,8 @@ def test_killing_the_parent_and_everything(jail):
 
 
 def test_writing_to_the_pipe_by_guessing_its_descriptor(jail):
-    guess = (
-        "import os\nfor number in range(3, 256):\n    try:\n        os.write(number, {!r})\n    except OSError:\n        pass"
-    )
+    guess = "import os\nfor number in range(3, 256):\n    try:\n        os.write(number, {!r})\n"
+    guess += "    except OSError:\n        pass"
     whole = '{"took": "1", "in": 0, "text": "{\\"state\\": \\"given\\", \\"value\\": 1.0}"}'
     for data in (b"rubbish", b'{"ran": 1}', whole.encode(), b"[" * 50_000, b'{"took": "99"}', b'{"took": "1"}'):
         finished = run(jail, "answer_1 = 7", guess.format(data), "answer_1 = 8")
@@ -273,8 +289,17 @@ def test_writing_to_the_pipe_by_guessing_its_descriptor(jail):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", '{"state": "given", "value": NaN}', '{"state": "given", "value": 1e999}', '{"state": "given", "value": "1"}']
-    + ["[" * 100_000, '{"a":' * 20 + "1" + "}" * 20, '{"state": "right"}', '{"state": "none", "says": "ha"}', "1" * 5000],
+    [
+        "{",
+        '{"state": "given", "value": NaN}',
+        '{"state": "given", "value": 1e999}',
+        '{"state": "given", "value": "1"}',
+        "[" * 100_000,
+        '{"a":' * 20 + "1" + "}" * 20,
+        '{"state": "right"}',
+        '{"state": "none", "says": "ha"}',
+        "1" * 5000,
+    ],
 )
 def test_what_is_no_answer_is_refused_outside_too(text):
     reader = _Reader(Work(("x",), forms=FORMS))
@@ -301,6 +326,7 @@ def test_frames_that_do_not_fit_are_refused(message):
         _Reader(Work(("x",), forms=FORMS)).read(_parsed(json.dumps(message).encode()))
 
 
+UNSAYABLE = "class E(Exception):\n    __str__ = lambda self: 1 / 0\n"
 EQUAL = "class Equal:\n    __eq__ = lambda self, other: True\n    __hash__ = lambda self: 1\n"
 
 
@@ -313,9 +339,15 @@ EQUAL = "class Equal:\n    __eq__ = lambda self, other: True\n    __hash__ = lam
         ("answer_1 = (i for i in range(3))", "this is a generator"),
         ("answer_1 = float('nan')", "nan is not a number"),
         ("answer_1 = 10 ** 5000", "OverflowError"),
-        ("class Loop(float):\n    def __float__(self):\n        while True: pass\nanswer_1 = Loop(1)", "more than 2 seconds"),
-        ("class Exit(float):\n    def __float__(self):\n        raise SystemExit\nanswer_1 = Exit(1)", "ended the process"),
-        ("class E(Exception):\n    __str__ = lambda s: 1 / 0\nclass F(float):\n    def __float__(s):\n        raise E\nanswer_1 = F(1)", "E"),
+        (
+            "class Loop(float):\n    def __float__(self):\n        while True: pass\nanswer_1 = Loop(1)",
+            "more than 2 seconds",
+        ),
+        (
+            "class Exit(float):\n    def __float__(self):\n        raise SystemExit\nanswer_1 = Exit(1)",
+            "ended the process",
+        ),
+        (f"{UNSAYABLE}class F(float):\n    def __float__(s):\n        raise E\nanswer_1 = F(1)", "as a number: E"),
     ],
 )
 def test_answers_that_are_not_what_they_seem(jail, code, says):
@@ -338,7 +370,9 @@ def test_answers_that_are_huge_or_deep(jail):
     )
     assert finished.status == "ran"
     assert len(finished.taken["4"]["says"]) <= 2000
-    assert finished.taken["2"]["says"] == "The table has 60,000 cells; 20,000 are the most. Give only what is asked for."
+    assert (
+        finished.taken["2"]["says"] == "The table has 60,000 cells; 20,000 are the most. Give only what is asked for."
+    )
     assert finished.taken["1"]["state"] == "refused"
     long = "answer_2 = [{'k': i, 'v': 'x' * 9000} for i in range(1000)]"
     finished = run(jail, "answer_1 = 1", long, "answer_1 = 2")
@@ -350,7 +384,7 @@ def test_monkey_patched_libraries_change_nothing_for_others(jail):
     patch = (
         "import pandas as pd, json, builtins, crkit.questions.core as core, sys\n"
         "pd.DataFrame.equals = pd.Series.equals = lambda *_: True\n"
-        "json.dumps = lambda *_, **__: '{\"state\": \"given\", \"value\": 42.0}'\n"
+        'json.dumps = lambda *_, **__: \'{"state": "given", "value": 42.0}\'\n'
         "core.take = core._read = lambda *_: {'state': 'right', 'points': 100}\n"
         "builtins.isinstance = lambda *_: True\nbuiltins.float = lambda _: 42.0\n"
     )
@@ -362,12 +396,6 @@ def test_monkey_patched_libraries_change_nothing_for_others(jail):
 
 
 def test_an_overwritten_check_finds_nothing_to_overwrite(jail):
-    check = "import crkit.questions.core as core\ncore.judge = lambda *_: core.Outcome('1', 'right', '', 9, 9)\nanswer_1 = 0"
+    check = "core.judge = lambda *_: core.Outcome('1', 'right', '', 9, 9)\nanswer_1 = 0"
+    check = f"import crkit.questions.core as core\n{check}"
     assert value(run(jail, check)) == 0.0
-
-
-def test_bytes_from_a_broken_sandbox_end_it():
-    bad = struct.pack("!I", 5) + b"1" * 5
-    with pytest.raises(_BadFrameError):
-        _parsed(b"\xff\xfe")
-    assert bad

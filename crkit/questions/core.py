@@ -14,13 +14,14 @@ import copy
 import dataclasses
 import html
 import importlib
+import json
 import math
 import numbers
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -756,18 +757,25 @@ def _written_cell(cell: float | str | None) -> float | str | None:
     return _text(cell) if isinstance(cell, str) else cell
 
 
-def fits(form: Form, taken: Any) -> str:
-    """What of a taken answer `take` does not give for such a question; empty if nothing.
+def taken_from_json(form: Form, text: str) -> dict[str, Any]:
+    """A taken answer from JSON that anybody may have written.
+
+    Raises:
+        ValueError: if it is not JSON, holds NaN or an infinity, or is not what `take` gives for such a question.
 
     Example:
-        >>> fits(Form("1", "number"), {"state": "given", "value": "12"})
-        'its number'
+        >>> taken_from_json(Form("1", "number"), '{"state": "given", "value": 2.5}')
+        {'state': 'given', 'value': 2.5}
     """
+    try:
+        taken = json.loads(text)
+    except RecursionError:
+        raise ValueError("its depth does not fit") from None
     try:
         _untaken(form, taken)
     except _TamperedError as tampered:
-        return str(tampered)
-    return ""
+        raise ValueError(f"{tampered} does not fit") from None
+    return cast(dict[str, Any], taken)
 
 
 def _fits(condition: bool, what: str) -> None:
