@@ -167,24 +167,24 @@ class Explorer:
         return bundle, {"image/png": {"alt": alt}}
 
     def prove(self) -> None:
-        """Draw once at each end of every control, the others as at the start, then return to the start.
+        """Draw with every control at its first end, then with every control at its next, then return to the start.
 
         `explore` does this by itself where the environment variable ``CRKIT_HEADLESS`` is 1, so that a headless run
         fails where a reader would have met an error.
 
         Raises:
-            Exception: whatever ``draw`` raises, with a note that says at which value.
+            Exception: whatever ``draw`` raises, with a note that says at which values.
         """
         start = self._values()
-        for name, control in self.controls.items():
-            for value in _ends(control):
-                if value == start[name]:
-                    continue
-                try:
-                    self.set(**{**start, name: value})
-                except Exception as error:
-                    error.add_note(f"The explorer raised this at {name} = {value!r}.")
-                    raise
+        ends = {name: list(_ends(control)) for name, control in self.controls.items()}
+        for step in range(max(map(len, ends.values()))):
+            values = {name: each[min(step, len(each) - 1)] for name, each in ends.items() if each}
+            try:
+                self.set(**values)
+            except Exception as error:
+                told = ", ".join(f"{name} = {value!r}" for name, value in values.items())
+                error.add_note(f"The explorer raised this at {told}.")
+                raise
         self._ahead = start, self._first
         self.set(**start)
 

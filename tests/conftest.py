@@ -1,5 +1,6 @@
 """What all tests share: small notebooks, and browser tests that run after one another in one worker."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -112,22 +113,44 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             raise pytest.UsageError(f"this pytest and pytest-xdist group no tests: {apart[0]}")
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _quick_kernels() -> Iterator[None]:
-    """Kernels are forks of one process that has imported the heavy libraries; see ``quick_kernels``."""
+@contextlib.contextmanager
+def quick_kernels(**environment: str) -> Iterator[str]:
+    """Kernels are forks of one process that has imported the heavy libraries, see ``quick_kernels``; gives the folder.
+
+    Args:
+        environment: of that process, on top of our own.
+    """
     program = str(Path(__file__).parent / "quick_kernels.py")
-    with tempfile.TemporaryDirectory(prefix="crkit-kernels-") as folder, pytest.MonkeyPatch.context() as patch:
+    with tempfile.TemporaryDirectory(prefix="crkit-kernels-") as folder:
         address = Path(folder) / "socket"
         argv = [sys.executable, "-S", "-E", program, "kernel", str(address), "-f", "{connection_file}"]
         spec = Path(folder) / "kernels" / "python3" / "kernel.json"
         spec.parent.mkdir(parents=True)
         spec.write_text(json.dumps({"argv": argv, "display_name": "Python 3 (ipykernel)", "language": "python"}))
-        with subprocess.Popen([sys.executable, program, "serve", str(address)]) as server:
-            patch.setenv("JUPYTER_PATH", folder)
+        with subprocess.Popen([sys.executable, program, "serve", str(address)], env=os.environ | environment) as server:
             try:
-                yield
+                yield folder
             finally:
                 server.kill()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_kernels() -> Iterator[None]:
+    with quick_kernels() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", folder)
+        yield
+
+
+@pytest.fixture(scope="session")
+def _readers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment in which a Python has no network and no package that only the tests need, and its kernels."""
+    guard = tmp_path_factory.mktemp("guard")
+    (guard / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
+    lacking = " ".join(only_in_tests() - {"pip", "setuptools", "pkg_resources"})
+    environment = {"PYTHONPATH": str(guard), "CRKIT_TEST_LACKING": lacking}
+    with quick_kernels(**environment, CRKIT_TEST_CALLS=str(guard / "calls.txt")) as folder:
+        yield {**environment, "JUPYTER_PATH": folder}
+    assert not (guard / "calls.txt").exists(), "importing the libraries called the network"
 
 
 @pytest.fixture
@@ -151,16 +174,11 @@ def make_notebook(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def as_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def as_a_reader(_readers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every Python started from here on has no network, and no package that only the tests need.
 
-    Kernels are started one by one, as a reader's are. Calls to the network are refused and written down in the file
-    that is returned.
+    Calls to the network are refused and written down in the file that is returned.
     """
-    monkeypatch.delenv("JUPYTER_PATH")
-    (tmp_path / "guard").mkdir()
-    (tmp_path / "guard" / "sitecustomize.py").write_text(GUARD, encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "guard"))
-    monkeypatch.setenv("CRKIT_TEST_CALLS", str(tmp_path / "calls.txt"))
-    monkeypatch.setenv("CRKIT_TEST_LACKING", " ".join(only_in_tests() - {"pip", "setuptools", "pkg_resources"}))
+    for name, value in {**_readers, "CRKIT_TEST_CALLS": str(tmp_path / "calls.txt")}.items():
+        monkeypatch.setenv(name, value)
     return tmp_path / "calls.txt"

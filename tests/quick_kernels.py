@@ -12,24 +12,21 @@ import sys
 import time
 
 HEAVY = ("pandas", "matplotlib.figure", "matplotlib.backends.backend_agg", "scipy.optimize", "scipy.special")
-HEAVY += (
-    "scipy.stats",
-    "sklearn.cluster",
-    "sklearn.metrics",
-    "sklearn.feature_extraction.text",
-    "narwhals",
-    "openpyxl",
-)
+HEAVY += ("scipy.stats", "sklearn.cluster", "sklearn.metrics", "sklearn.feature_extraction.text", "narwhals")
 HEAVY += ("openpyxl", "pptx", "ipywidgets", "ipykernel.kernelapp")
 
 
 def serve(path: str) -> None:
     """Import what is heavy, then fork a kernel for each connection to the socket at ``path``, until killed."""
+    import builtins
     import gc
     import importlib
+    from types import SimpleNamespace
 
+    builtins.get_ipython = lambda: SimpleNamespace(kernel=None)  # pandas asks at import whether a kernel will show it
     for name in HEAVY:
         importlib.import_module(name)
+    del builtins.get_ipython
     gc.freeze()
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)

@@ -187,7 +187,7 @@ def test_without_a_sentence_the_alt_text_serves():
     assert made.sentence == "A line: home: 20%, True."
 
 
-def test_a_headless_run_draws_at_both_ends_of_every_control(monkeypatch):
+def test_a_headless_run_draws_at_both_ends_of_every_control_and_with_every_option(monkeypatch):
     seen = []
 
     def watched(rate=0.1, months=12, bars=True, who="home"):
@@ -208,7 +208,7 @@ def test_a_headless_run_raises_what_a_reader_would_have_met(monkeypatch):
     monkeypatch.setenv("CRKIT_HEADLESS", "1")
     with pytest.raises(ZeroDivisionError) as caught:
         explorer()
-    assert caught.value.__notes__ == ["The explorer raised this at rate = 0.5."]
+    assert caught.value.__notes__ == ["The explorer raised this at rate = 0.5, months = 36, bars = True, who = 'café'."]
 
 
 def test_redrawing_keeps_no_figures_and_no_widgets():

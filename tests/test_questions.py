@@ -47,12 +47,10 @@ def named(name):
 
 def solved_once(question):
     """The same question, which computes each of its values once for a source: it is judged many times here."""
-
-    def once(solve):
-        return functools.cache(solve) if question.kind != "function" else solve
-
-    known = tuple(dataclasses.replace(each, solve=once(each.solve)) for each in question.misconceptions)
-    return dataclasses.replace(question, solve=once(question.solve), misconceptions=known)
+    if question.kind == "function":
+        return dataclasses.replace(question, cases=functools.cache(question.cases))
+    known = tuple(dataclasses.replace(each, solve=functools.cache(each.solve)) for each in question.misconceptions)
+    return dataclasses.replace(question, solve=functools.cache(question.solve), misconceptions=known)
 
 
 EACH = [pytest.param(question, id=question.name) for question in all_questions()]
@@ -77,7 +75,7 @@ def test_right_alternative_and_wrong_answers(question, source_name):
 
 @pytest.mark.parametrize("question", EACH)
 def test_misconceptions_are_recognised_on_the_default_company(question):
-    source = opened("default")
+    source, question = opened("default"), solved_once(question)
     for known in question.misconceptions:
         outcome = judge(question, known.solve(source), source)
         assert outcome.status == "misconception", f"{known.name} coincides with the right answer: {outcome}"
