@@ -14,6 +14,7 @@ from crkit import grouping, hub
 from crkit.assignments import Assignment, Plant, coinciding, source_of
 from crkit.company import MODEL, SCENARIOS, Company
 from crkit.datasets import Source
+from crkit.intervals import Share
 from crkit.intervals import share as interval_of
 from crkit.questions.core import Criterion, Misconception, Question
 
@@ -55,15 +56,16 @@ _OWNERS = ("Ada Byrne", "Leo Marsh", "Mira Lind", "Tom Okafor", "Ines Weber")
 
 def _register(company: Company, rng: np.random.Generator) -> pd.DataFrame:
     """Twelve records, each with a metric that the contact log can judge, and faults of every kind."""
-    found = _evidence_of(company.tables)
+    found = _in_log(company.tables)
     status = rng.permutation(["active"] * 6 + ["paused"] * 2 + ["planned", "draft", "retired", "retired"])
     aims = iter(rng.permutation(["met"] * 3 + ["missed"] * 3 + ["cannot tell"] * 2))
     review = [TODAY + pd.Timedelta(days=int(days)) for days in rng.integers(-rng.integers(60, 600), 300, 12)]
     rows = []
     named = [(segment, *one) for segment in map(str, rng.permutation(SEGMENTS)) for one in _NAMED[segment]]
     for number, (segment, name, kind, stage) in enumerate(named):
-        measure = str(rng.choice(MEASURES))
-        seen = found.get([segment], measure)
+        told = [one for one in MEASURES if found[segment, one].lower > 0.12 and found[segment, one].upper < 0.87]
+        measure = str(rng.choice(told or ["human_share"]))  # leaves room for a target on either side
+        seen = found[segment, measure]
         aim = next(aims) if status[number] in JUDGED else rng.choice(["met", "missed"])
         away = rng.uniform(0.02, 0.1)
         target = {"met": seen.lower - away, "missed": seen.upper + away}.get(aim, seen.share + rng.uniform(0.005, 0.01))
@@ -135,14 +137,20 @@ def _canvas(_: Company, rng: np.random.Generator) -> pd.DataFrame:
 # ---- the company as the questions see it
 
 
-def _evidence_of(tables: Mapping[str, pd.DataFrame], *, company_too: bool = False) -> hub.Evidence:
-    contacts = tables["contacts"].assign(initiated_by="customer") if company_too else tables["contacts"]
-    return hub.evidence(contacts, grouping.visible_segments(tables["customers"]), tables["customers"])
-
-
-@functools.lru_cache(maxsize=8)
-def _evidence(source: Source, *, company_too: bool = False) -> hub.Evidence:
-    return _evidence_of(source.tables, company_too=company_too)
+def _in_log(tables: Mapping[str, pd.DataFrame], *, company_too: bool = False) -> dict[tuple[str, str], Share]:
+    """What the contact log says, by segment and measure, for the `MEASURES`."""
+    contacts = tables["contacts"]
+    begun = contacts if company_too else contacts[contacts["initiated_by"] == "customer"]
+    segment = begun["customer_id"].map(grouping.segment_of(grouping.visible_segments(tables["customers"])))
+    hits = {f"{one}_share": (begun["handled_by"] == one).groupby(segment) for one in ("human", "bot")}
+    last = begun[begun["issue_id"].notna()].sort_values("started_at", kind="stable")
+    last = last.drop_duplicates("issue_id", keep="last")
+    hits["resolved_share"] = last["resolved"].groupby(segment)
+    return {
+        (name, measure): interval_of(int(each.sum()[name]), int(each.size()[name]))
+        for measure, each in hits.items()
+        for name in SEGMENTS
+    }
 
 
 @functools.lru_cache(maxsize=4)
@@ -172,8 +180,8 @@ def _left_out(source: Source, block: str) -> list[str]:
 @functools.lru_cache(maxsize=8)
 def _seen(source: Source, *, company_too: bool = False) -> pd.DataFrame:
     """The register with what the log says about each record's metric."""
-    found, register = _evidence(source, company_too=company_too), source["register"]
-    seen = [found.get([one.segment], one.measure) for one in register.itertuples()]
+    found, register = _in_log(source.tables, company_too=company_too), source["register"]
+    seen = [found[one.segment, one.measure] for one in register.itertuples()]
     told = [hub.verdict(share, target) for share, target in zip(seen, register["target"], strict=True)]
     ends = {part: [getattr(share, part) for share in seen] for part in ("share", "lower", "upper", "cases")}
     return register.assign(**ends, verdict=told, judged=register["status"].isin(JUDGED))
@@ -313,19 +321,12 @@ def _verdicts_of_every_record(source: Source) -> pd.DataFrame:
     return _seen(source)[["id", "share", "verdict"]]
 
 
-def _verdicts_by_hand(source: Source) -> pd.DataFrame:
-    begun = source["contacts"].query("initiated_by == 'customer'").sort_values("started_at", kind="stable")
-    begun = begun.assign(segment=begun["customer_id"].map(_members(source)))
+def _verdicts_of_the_kit(source: Source) -> pd.DataFrame:
+    found = hub.evidence(source["contacts"], grouping.visible_segments(source["customers"]))
     rows = []
     for one in source["register"].query("status in ['active', 'paused']").itertuples():
-        own = begun[begun["segment"] == one.segment]
-        if one.measure == "resolved_share":
-            hits = own.drop_duplicates("issue_id", keep="last")["resolved"]
-        else:
-            hits = own["handled_by"] == one.measure.removesuffix("_share")
-        seen = interval_of(int(hits.sum()), len(hits))
-        told = "met" if seen.lower >= one.target else "missed" if seen.upper < one.target else "cannot tell"
-        rows.append((one.id, round(seen.share, 2), told))
+        seen = found.get([one.segment], one.measure)
+        rows.append((one.id, round(seen.share, 2), hub.verdict(seen, one.target)))
     return pd.DataFrame(rows, columns=["id", "share", "verdict"])
 
 
@@ -688,7 +689,7 @@ QUESTIONS = (
                 0.5,
             ),
         ),
-        alternatives=(_verdicts_by_hand, lambda source: _verdicts(source).set_index("id").iloc[::-1]),
+        alternatives=(_verdicts_of_the_kit, lambda source: _verdicts(source).set_index("id").iloc[::-1]),
         wrong=(
             lambda source: _verdicts(source).assign(verdict="met"),
             lambda source: _verdicts(source).assign(share=lambda table: 1 - table["share"]),
@@ -876,7 +877,7 @@ def _difficulty(company: Company) -> Mapping[str, float]:
     return {
         "nearest target to the end of an interval (points)": 100
         * float(judged[["lower", "upper"]].sub(judged["target"], axis=0).abs().min().min()),
-        "records of which nobody can tell": float((judged["verdict"] == "cannot tell").sum()),
+        "revenue that no value proposition is for (share)": _unserved(source),
         "gain of the contact person (EUR)": _person(source),
     }
 
