@@ -730,6 +730,9 @@ def index(results: Sequence[Run]) -> str:
 # ---------------------------------------------------------------------------------------------------------- refreshing
 
 
+_KEPT = ("tags", "jupyter", "editable", "deletable", "slideshow")  # of a cell's metadata
+
+
 def normalise(notebook: NotebookNode) -> NotebookNode:
     """Copy a notebook as it is stored: only what depends on its sources and its data.
 
@@ -748,9 +751,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
     clean.nbformat, clean.nbformat_minor = 4, 5
     count = 0
     for cell in clean.cells:
-        cell.metadata = nbformat.from_dict(
-            {key: value for key, value in cell.metadata.items() if key in ("tags", "jupyter", "editable", "deletable")}
-        )
+        cell.metadata = nbformat.from_dict({key: value for key, value in cell.metadata.items() if key in _KEPT})
         if cell.cell_type != "code":
             continue
         if cell.source.strip() and cell.execution_count is not None:
