@@ -153,7 +153,7 @@ def _bwrap(scratch_mb: int | None) -> list[str]:
             command += ["--cap-add", f"CAP_{capability}"]
     else:
         command += ["--unshare-user"]
-    command += ["--dir", "/dev", "--dir", "/etc"]
+    command += ["--dir", "/dev", "--dir", "/etc", "--dir", _KIT]
     for path in _SYSTEM:
         if Path(path).is_symlink() and path.count("/") == 1:
             command += ["--symlink", str(Path(path).readlink()), path]

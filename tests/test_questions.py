@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
+import json
 import math
 import re
 from decimal import Decimal
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from crkit import datasets, questions, segments
 from crkit.questions import Misconception, Question, judge
+from crkit.questions.core import Criterion, cases_from_json, cases_to_json, judge_taken, take
 
 SOURCES = {
     "default": {},
@@ -672,3 +674,245 @@ def test_an_outcome_shows_itself_with_an_icon_and_a_word_and_escapes():
 def test_a_question_that_cannot_be_judged_is_refused(fields, says):
     with pytest.raises(ValueError, match=says):
         Question("9.9", "T", "A?", solve=lambda _: 1, **fields)
+
+
+# ---- taken in one process, judged in another
+
+
+def through_json(taken):
+    return json.loads(json.dumps(taken, allow_nan=False))
+
+
+def judged_apart(question, answer, source):
+    cases = cases_from_json(through_json(cases_to_json(question.cases(source)))) if question.cases else ()
+    return judge_taken(question, through_json(take(question.form, answer, cases)), source)
+
+
+@pytest.mark.parametrize(
+    "question", [pytest.param(named(n), id=n) for n in ("2.1", "2.3", "3.2", "4.6", "9.3", "10.5")]
+)
+def test_an_answer_judged_apart_comes_to_the_same(question):
+    source, question = opened("default"), solved_once(question)
+    for solve in (question.solve, *question.wrong, *(known.solve for known in question.misconceptions)):
+        here, apart = judge(question, solve(source), source), judged_apart(question, solve(source), source)
+        assert dataclasses.replace(apart, message=here.message) == here
+        assert here.message == apart.message + f' check.hint("{question.name}") helps.' * (
+            here.message.endswith("helps.")
+        )
+
+
+def decision(**fields):
+    levels = ((2, "Says why.", "Because."), (0, "Does not.", "Maybe."))
+    known = (Misconception("gross", lambda _: 50.0, "Net.", credit=0.5), Misconception("odd", lambda _: 51.0, "Odd."))
+    fields = {"points": 3, "misconceptions": known, "rubric": (Criterion("reason", levels),)} | fields
+    return Question("9.5", "D", "D?", "decision", lambda _: 35.0, **fields)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "points", "says"),
+    [
+        ({"claim": "C.", "number": 35, "action": "A."}, "right", 3, "computed"),
+        ({"claim": "C.", "number": 50.0, "action": "A."}, "misconception", 1.5, "Net."),
+        ({"claim": "C.", "number": 51.0, "action": "A."}, "misconception", 0, "Odd."),
+        (
+            {"claim": "C.", "number": "35", "action": "A."},
+            "wrong",
+            0,
+            "The number of the decision cannot be read. '35'",
+        ),
+        ({"claim": "C.", "number": ..., "action": None}, "wrong", 0, "no number yet"),
+        ({"number": 35}, "right", 3, "computed"),
+        (
+            {"claim": 1, "number": 35, "action": "A."},
+            "wrong",
+            0,
+            "The claim of a decision is text, in quotes; this is an",
+        ),
+        ({"claim": "", "number": ..., "action": None}, "not attempted", 0, "The decision is empty"),
+        (35, "wrong", 0, "A decision is a dict with 'claim', 'number' and 'action'; this is an int"),
+        (..., "not attempted", 0, "three dots"),
+    ],
+)
+def test_a_decision_is_judged_by_its_number(answer, status, points, says):
+    for way in (judge, judged_apart):
+        outcome = way(decision(), answer, source_of())
+        assert (outcome.status, outcome.points, outcome.out_of) == (status, points, 3)
+        assert says in outcome.message
+
+
+def test_the_texts_of_a_decision_come_out_even_if_its_number_cannot_be_read():
+    taken = take(decision().form, {"claim": "C.", "number": "35", "action": "A."})
+    assert taken["value"] == {"claim": "C.", "number": None, "action": "A."}
+
+
+def test_the_credit_of_ways_that_cannot_be_told_apart_is_the_largest():
+    ways = tuple(Misconception(str(credit), lambda _: 0.8, "S.", credit=credit) for credit in (0.25, 0.5, 0.0))
+    outcome = judge(number(misconceptions=ways, points=2), 0.8, source_of())
+    assert (outcome.points, type(outcome.points)) == (1, int)
+
+
+QUESTIONS = {
+    "number": number(),
+    "choice": choice(),
+    "table": table(),
+    "function": Question("9.9", "F", "F?", "function", lambda _: abs, cases=lambda _: [(1,), (-2,)]),
+    "decision": decision(),
+}
+
+
+def some_table(**changed):
+    return {"keys": ["customer_id"], "rows": [[1.0], [2.0]], "columns": [["sum", [30.0, 5.0]]]} | changed
+
+
+def some_decision(**changed):
+    return {"claim": "C.", "number": 35.0, "action": "A."} | changed
+
+
+@pytest.mark.parametrize(
+    ("kind", "taken"),
+    [
+        ("number", None),
+        ("number", []),
+        ("number", {}),
+        ("number", {"state": "right"}),
+        ("number", {"state": ["given"], "value": 1.0}),
+        ("number", {"state": "given", "value": 1.0, "points": 9}),
+        ("number", {"state": "none"}),
+        ("number", {"state": "none", "says": "Full marks."}),
+        ("number", {"state": "refused", "says": "x" * 2001}),
+        ("number", {"state": "refused", "says": "\ud800"}),
+        *(("number", {"state": "given", "value": value}) for value in (1, True, "1", None, math.nan, math.inf, [1.0])),
+        *(("choice", {"state": "given", "value": value}) for value in ("loyal", "LOYAL CAFÉ", 1.0, ["Office"], None)),
+        *(
+            ("table", {"state": "given", "value": value})
+            for value in (
+                [],
+                some_table(more=1),
+                some_table(keys=["who"]),
+                some_table(rows=[[1.0]]),
+                some_table(rows=[[1.0], [1.0]]),
+                some_table(rows=[[1.0, 2.0], [2.0, 3.0]]),
+                some_table(rows=[[1.0], [[2.0]]]),
+                some_table(rows={"0": [1.0]}),
+                some_table(columns=[["sum", [30.0, 5.0]], ["sum", [30.0, 5.0]]]),
+                some_table(columns=[["sum", [30.0, math.nan]]]),
+                some_table(columns=[["sum", [30.0, 5]]]),
+                some_table(columns=[["sum"]]),
+                some_table(columns=[[1.0, [30.0, 5.0]]]),
+                some_table(columns=[["sum", [30.0, "x" * 10_001]]]),
+                some_table(columns=[[str(i), [1.0, 1.0]] for i in range(10_000)]),
+            )
+        ),
+        *(
+            ("function", {"state": "given", "value": value})
+            for value in (
+                [1.0, 2.0],
+                {"results": [1.0]},
+                {"results": [1.0] * 201},
+                {"results": [1.0, "2"]},
+                {"results": 1.0},
+            )
+        ),
+        *(
+            ("decision", {"state": "given", "value": value})
+            for value in (
+                some_decision(number=None),
+                some_decision(number=1),
+                some_decision(claim=None),
+                some_decision(claim="x" * 10_001),
+                some_decision(more=""),
+                {"claim": "C."},
+            )
+        ),
+        ("decision", {"state": "given", "value": some_decision(), "says": "x"}),
+    ],
+)
+def test_what_take_does_not_give_is_tampered(kind, taken):
+    outcome = judge_taken(QUESTIONS[kind], taken, source_of())
+    assert (outcome.status, outcome.points) == ("tampered", 0)
+    assert "does not fit" in outcome.message
+    assert "Tampered with" in outcome._repr_mimebundle_()["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "says"),
+    [
+        (
+            table(),
+            pd.DataFrame({"customer_id": range(10_001), "n": 1}),
+            "The table has 20,002 cells; 20,000 are the most",
+        ),
+        (table(), {"customer_id": [1], "n": [math.inf]}, "is infinite: look for a division by zero"),
+        (table(), {"customer_id": [1], "n": ["x" * 10_001]}, "has 10,001 characters; 10,000 are the most"),
+        (decision(), {"claim": "x" * 10_001, "number": 1}, "has 10,001 characters"),
+        (choice(), "x" * 100_000, "xxx ..."),
+    ],
+)
+def test_an_answer_beyond_the_limits_is_refused_when_it_is_taken(question, answer, says):
+    taken = take(question.form, answer)
+    assert taken["state"] == "refused"
+    assert says in taken["says"]
+    assert judge_taken(question, taken, source_of()).status == "wrong"
+
+
+def test_halves_of_surrogate_pairs_do_not_come_out():
+    assert take(decision().form, {"claim": "a\ud800b", "number": 1})["value"]["claim"] == "a?b"
+
+    def refuses(_):
+        raise ValueError("a\ud800b")
+
+    assert "ValueError: a?b" in take(QUESTIONS["function"].form, refuses, [(1,)])["says"]
+
+
+CASE = pd.DataFrame(
+    {
+        "at": pd.to_datetime(["2025-01-01 09:00", None]),
+        "there": pd.to_datetime(["2025-07-01 09:00", None]).tz_localize("Europe/Berlin"),
+        "took": pd.to_timedelta([1, None], unit="D"),
+        "group": pd.Categorical(["b", None], categories=["b", "a"], ordered=True),
+        "count": pd.array([1, None], dtype="Int64"),
+        "share": [0.1 + 0.2, math.inf],
+        "flag": [True, False],
+        "name": ["é", None],
+        "mixed": np.array([True, math.nan], dtype=object),
+    },
+    index=pd.Index([3, 9], name="k"),
+)
+
+
+def test_cases_go_through_json_as_they_are():
+    case = (
+        CASE,
+        CASE.reset_index(drop=True),
+        CASE["group"],
+        0.1 + 0.2,
+        3,
+        "é",
+        None,
+        True,
+        [1.5, ["a"]],
+        {"a": math.inf},
+    )
+    (back,) = cases_from_json(through_json(cases_to_json([case])))
+    pd.testing.assert_frame_equal(back[0], case[0])
+    pd.testing.assert_frame_equal(back[1], case[1])
+    pd.testing.assert_series_equal(back[2], case[2])
+    assert back[3:] == case[3:]
+    (moment,) = cases_from_json(through_json(cases_to_json([(pd.Timestamp("2025-02-01", tz="UTC"),)])))[0]
+    assert moment == pd.Timestamp("2025-02-01", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("cases", "says"),
+    [
+        ([(1,)] * 201, "201 cases; 200 are the most"),
+        ([(object(),)], "a case holds an object"),
+        ([(CASE.set_index(["name", "flag"]),)], "use reset_index"),
+        ([(CASE.set_axis(range(9), axis=1),)], "each a text"),
+        ([(CASE.assign(p=pd.PeriodIndex(["2025", "2026"], freq="Y")),)], "the column 'p' of a case is of type period"),
+        ([(pd.Series([1], name=3),)], "a Series named 3"),
+    ],
+)
+def test_cases_that_cannot_be_written_say_so(cases, says):
+    with pytest.raises(ValueError, match=says):
+        cases_to_json(cases)
