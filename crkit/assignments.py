@@ -108,6 +108,22 @@ def exercises_dir() -> Path:
     return folder
 
 
+def names() -> list[str]:
+    """The assignments of the checkout, in alphabetical order."""
+    return sorted(file.parent.name for file in exercises_dir().glob("*/questions.py"))
+
+
+def find(name: str) -> Path:
+    """The folder of an assignment of the checkout.
+
+    Raises:
+        ValueError: if there is none of that name; the message lists those there are.
+    """
+    if name not in names():
+        raise ValueError(f"there is no assignment {name!r}; there are {', '.join(names())}")
+    return exercises_dir() / name
+
+
 def load(folder: Path) -> Assignment:
     """The assignment in a folder.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import io
 import json
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,6 +39,8 @@ __all__ = [
     "open_source",
     "path_of",
     "read_file",
+    "read_files",
+    "read_folder",
     "survey_questions",
     "table_names",
     "validate",
@@ -190,10 +193,13 @@ def _dtype(column: Field) -> Any:
 
 def load(name: str) -> pd.DataFrame:
     """Load one stored table, with the types its schema gives."""
-    columns = fields(name)
+    return _read_csv(data_dir() / path_of(name), fields(name))
+
+
+def _read_csv(file: Path | io.BytesIO, columns: Sequence[Field]) -> pd.DataFrame:
     moments = [column.name for column in columns if column.type in ("date", "datetime")]
     frame = pd.read_csv(
-        data_dir() / path_of(name),
+        file,
         dtype={column.name: "str" if column.name in moments else _dtype(column) for column in columns},
         keep_default_na=False,
         na_values=[""],
@@ -202,6 +208,41 @@ def load(name: str) -> pd.DataFrame:
     for moment in moments:
         frame[moment] = pd.to_datetime(frame[moment], format="ISO8601").astype("datetime64[s]")
     return frame
+
+
+def read_folder(folder: str | Path) -> Source:
+    """Read the tables that an assignment came with.
+
+    Args:
+        folder: with one CSV file for each table, such as ``orders.csv``, as the kit writes them. A file that is named
+            like no table of the kit's is read as pandas reads it.
+
+    Returns:
+        A `Source` with these tables.
+
+    Raises:
+        FileNotFoundError: if the folder is missing or holds no CSV file; the message says what to do.
+    """
+    files = sorted(Path(folder).glob("*.csv"))
+    if not files:
+        raise FileNotFoundError(
+            f"there is no table in {Path(folder)}: keep the notebook beside the folder data/ that it came with, "
+            "and start JupyterLab there"
+        )
+    return read_files({file.stem: file.read_bytes() for file in files})
+
+
+def read_files(files: Mapping[str, bytes]) -> Source:
+    """As `read_folder`, from the files' content by the tables' names."""
+    tables = {
+        name: _read_csv(io.BytesIO(files[name]), fields(name))
+        if name in table_names()
+        else pd.read_csv(io.BytesIO(files[name]))
+        for name in sorted(files)
+    }
+    return Source(
+        name="your company", description=f"a simulated company: {', '.join(tables)}", tables=tables, simulated=True
+    )
 
 
 def _load_doc() -> str:
