@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import copy
 import html
 import io
 import json
@@ -10,9 +11,9 @@ import multiprocessing
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 import nbformat
 import pandas as pd
@@ -28,6 +29,10 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _SOLUTION = re.compile(rf"^([ \t]*){BEGIN}\n.*?^[ \t]*{END}$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)]*\)")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same zip whenever it is made
+
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 class Handed(NamedTuple):
@@ -85,7 +90,7 @@ def source_notebook(folder: Path) -> NotebookNode:
     """
     file = folder / f"{folder.name}.ipynb"
     try:
-        return nbformat.read(file, as_version=4)
+        return cast(NotebookNode, nbformat.read(file, as_version=4))
     except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
         raise ValueError(f"{file} cannot be read as a notebook: {error}") from error
 
@@ -106,9 +111,12 @@ def student_notebook(source: NotebookNode, name: str, student: str) -> NotebookN
         text = _without_solution(cell.source) if cell.cell_type == "code" else _LINK.sub(r"\1", cell.source)
         if BEGIN in text or END in text:
             raise ValueError(f"cell {cell.get('id', '?')}: {BEGIN} and {END} do not stand in pairs")
-        make = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
-        cells.append(make(text, id=cell.id, metadata={"tags": list(cell.metadata.get("tags", []))}))
-    made = nbformat.v4.new_notebook(cells=cells)
+        made = copy.deepcopy(cell)
+        made.source = text
+        if cell.cell_type == "code":
+            made.outputs, made.execution_count = [], None
+        cells.append(made)
+    made = cast(NotebookNode, nbformat.v4.new_notebook(cells=cells))
     made.metadata.update(
         kernelspec={"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
         crkit={"assignment": name, "student": student},
@@ -159,14 +167,14 @@ def hand_out(course: Course, task: Task, out: Path, *, jobs: int = 0) -> Iterato
     source_notebook(task.folder)
     out.mkdir(parents=True, exist_ok=True)
     work = [(task, course.secret, student, out) for student in course.roster]
-    done = []
+    done: list[Handed] = []
     for handed in in_processes(_hand_to, work, jobs):
         done.append(handed)
         yield handed
     report(course, task, done, out)
 
 
-def in_processes[Given, Made](function: Any, work: Sequence[Given], jobs: int) -> Iterator[Made]:
+def in_processes(function: Callable[[Given], Made], work: Sequence[Given], jobs: int) -> Iterator[Made]:
     """The results of a function of one argument, in order; in processes of its own if there are several jobs."""
     jobs = min(jobs or os.cpu_count() or 1, len(work))
     if jobs <= 1:
@@ -202,13 +210,12 @@ def report(course: Course, task: Task, handed: Sequence[Handed], out: Path) -> N
     _files.write_text(out / "spread.csv", table.to_csv(index=False, lineterminator="\n"))
     figures = list(handed[0].difficulty)
     spread = table[figures].describe().T[["min", "25%", "50%", "75%", "max"]]
-    low, high = (spread["25%"] * 2.5 - spread["75%"] * 1.5), (spread["75%"] * 2.5 - spread["25%"] * 1.5)
+    reach = 1.5 * (spread["75%"] - spread["25%"])
     far = [
-        f"{row.student}: {name} is {getattr(row, name):.3g}, far from the middle half of the class "
-        f"({spread.loc[name, '25%']:.3g} to {spread.loc[name, '75%']:.3g})"
-        for row in table.rename(columns=dict(zip(figures, figures, strict=True))).itertuples()
-        for name in figures
-        if name.isidentifier() and not low[name] <= getattr(row, name) <= high[name]
+        f"{student}: {name} is {value:.3g}; the middle half of the class has {middle['25%']:.3g} to {middle['75%']:.3g}"
+        for name, middle in spread.iterrows()
+        for student, value in zip(table["student"], table[name], strict=True)
+        if not middle["25%"] - reach[name] <= value <= middle["75%"] + reach[name]
     ]
     scenarios = pd.Series([each.scenario for each in handed]).value_counts().sort_index()
     reasons = pd.Series([why for each in handed for why in each.unfit], dtype="str").value_counts()
@@ -224,7 +231,7 @@ def report(course: Course, task: Task, handed: Sequence[Handed], out: Path) -> N
         + "</ul>",
         "<h2>What happens to them</h2>",
         scenarios.rename("companies").to_frame().to_html(border=0),
-        f"<h2>Drawn and not taken: {len(table) and int(table['drawn'].sum() - len(table))}</h2>",
+        f"<h2>Drawn and not taken: {int(table['drawn'].sum()) - len(table)}</h2>",
         reasons.rename("companies").to_frame().to_html(border=0) if len(reasons) else "<p>Each first draw was fit.</p>",
         "<h2>Each company</h2>",
         table.round(3).to_html(border=0, index=False),
@@ -244,8 +251,8 @@ _READ_ME = """\
 {title}
 
 1. Keep these files together in one folder.
-2. Open {name}.ipynb in JupyterLab, in a Python where crkit is installed (the workbook's "make lab" has both). If JupyterLab
-   was started elsewhere, open this folder in it.
+2. Open {name}.ipynb in JupyterLab, in a Python where crkit is installed. The workbook's "make lab" has both: copy this
+   folder into its notebooks/ folder, and open it there.
 3. Work through it from top to bottom, then restart the kernel and run all cells. The last cell shows what is read.
 4. Hand in {name}.ipynb alone, where your course collects it.
 
