@@ -51,24 +51,20 @@ _CLONE_NEWNS, _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWPID = 0x20000, 0x8000000,
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_NOEXEC, _MS_REC, _MS_PRIVATE = 1, 2, 4, 8, 16384, 1 << 18
 _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 4, 22, 24, 36, 38
 
-# architecture: its number for seccomp, clone, and the system calls that no notebook needs: memory that no limit counts
-# (memfd, System V, message queues), other processes' memory, mounts and namespaces, and parts of the kernel with a past
-_CALLS: dict[str, tuple[int, int, tuple[int, ...]]] = {
-    "x86_64": (
-        0xC000003E,
-        56,
-        (319, 447, 29, 68, 64, 240, 248, 249, 250, 321, 298, 323, 101, 310, 311, 165)
-        + (166, 155, 272, 308, 246, 175, 313),
-    ),
-    "aarch64": (
-        0xC00000B7,
-        220,
-        (279, 447, 194, 186, 190, 180, 217, 218, 219, 280, 241, 282, 117, 270, 271, 40)
-        + (39, 41, 97, 268, 104, 105, 273),
-    ),
+# System calls that no notebook needs, by their numbers on x86_64 and aarch64: memory that no limit counts, other
+# processes' memory, mounts and namespaces, and parts of the kernel with a past.
+_CALLS = {
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194), "msgget": (68, 186),
+    "semget": (64, 190), "mq_open": (240, 180), "ptrace": (101, 117), "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271), "pidfd_getfd": (438, 438), "mount": (165, 40), "umount2": (166, 39),
+    "pivot_root": (155, 41), "unshare": (272, 97), "setns": (308, 268), "open_tree": (428, 428),
+    "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431), "fsmount": (432, 432),
+    "mount_setattr": (442, 442), "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282), "io_uring_setup": (425, 425),
+    "kexec_load": (246, 104), "init_module": (175, 105), "finit_module": (313, 273),
 }  # fmt: skip
-_CALLS_ANYWHERE = (425, 426, 427, 428, 429, 430, 431, 432, 438, 442)  # io_uring, the newer mounts, pidfd_getfd
-_CLONE3 = 435
+_CLONE, _PRLIMIT, _CLONE3 = (56, 220), (302, 261), (435, 435)
+_MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # which of the numbers, and its own for seccomp
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -235,6 +231,7 @@ class _Warden:
         self.ends = time.monotonic() + self.limits["seconds"]
         self.taken_bytes = 0
         self.last: dict[str, str] = {}
+        self.bad: set[str] = set()  # answers whose reading ended badly
         ours, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         self.socket = ours
@@ -248,31 +245,35 @@ class _Warden:
         if self.holder == 0:
             _Runner(self.work, self.theirs).start()
         self.theirs.close()
-        _, begun = next(self._messages(self.limits["seconds"], []))
-        if begun != {"confined": True}:
-            _send(1, {"end": "failed", "message": str(begun)})
-            return
-        cells = self.work["cells"]
-        whole, says = "ran", ""
-        for number in range(len(cells)):
+        try:
+            self._run_all()
+            end = {"end": "ran", "message": ""}
+        except _EndedError as ended:
+            end = {"end": ended.args[0], "message": ended.args[1]}
+        finally:
+            self._kill(set())
+        _send(1, end)
+
+    def _run_all(self) -> None:
+        _, ready = next(self._messages(self.limits["seconds"], []))
+        if ready != {"confined": True}:
+            raise _EndedError("failed", str(ready))
+        last = 0
+        for last in range(len(self.work["cells"])):
             begun = time.monotonic()
             try:
-                status, message = self._cell(number)
+                status, message = self._cell(last)
             except _EndedError as ended:
-                whole, says = ended.args
-                status, message = whole, says
-            _send(1, {"cell": number, "status": status, "message": message, "seconds": time.monotonic() - begun})
-            if whole != "ran":
-                break
-        if whole == "ran":
-            try:
-                names, again = self._finish()
-                self._take(again, max(len(cells) - 1, 0))
-                _send(1, {"names": names})
-            except _EndedError as ended:
-                whole, says = ended.args
-        self._kill(set())
-        _send(1, {"end": whole, "message": says})
+                status, message = ended.args
+                self._report(last, status, message, time.monotonic() - begun)
+                raise
+            self._report(last, status, message, time.monotonic() - begun)
+        names, again = self._finish()
+        self._take([name for name in again if name not in self.bad], last)
+        _send(1, {"names": names})
+
+    def _report(self, cell: int, status: str, message: str, seconds: float) -> None:
+        _send(1, {"cell": cell, "status": status, "message": message, "seconds": seconds})
 
     def _put_files(self) -> None:
         for name, content in self.work["files"].items():
@@ -286,6 +287,7 @@ class _Warden:
             self.holder = new
             status, message = message["status"], message["message"]
             self._kill({self.holder})
+            self.bad -= set(changed)
             self._take(changed, number)
         else:
             self._kill({self.holder})
@@ -318,6 +320,7 @@ class _Warden:
                 "timed out": f"Reading this answer took more than {self.limits['cell_seconds']:g} seconds.",
                 "out of memory": "Reading this answer took more memory than there is.",
             }.get(status, "Reading this answer ended the process.")
+            self.bad.add(rest[0])
             self._answer(rest[0], cell, json.dumps({"state": "refused", "says": says}))
             names = rest[1:]
 
@@ -658,17 +661,21 @@ def _confine(work: dict[str, Any], channel: socket.socket, shut_in: bool) -> Non
 
 def _filter_calls() -> None:
     """Refuse some system calls (seccomp), where their numbers are known."""
-    if os.uname().machine not in _CALLS:
+    if os.uname().machine not in _MACHINES:
         return
-    architecture, clone, calls = _CALLS[os.uname().machine]
-    refuse, absent = 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS
+    which, architecture = _MACHINES[os.uname().machine]
+    refuse, absent, allow = 0x50000 | errno.EPERM, 0x50000 | errno.ENOSYS, 0x7FFF0000
     program = [(0x20, 0, 0, 4), (0x15, 1, 0, architecture), (0x06, 0, 0, 0x80000000), (0x20, 0, 0, 0)]
     program += [(0x35, 0, 1, 0x40000000), (0x06, 0, 0, refuse)]
-    for call in (*calls, *_CALLS_ANYWHERE):
-        program += [(0x15, 0, 1, call), (0x06, 0, 0, refuse)]
-    program += [(0x15, 0, 1, _CLONE3), (0x06, 0, 0, absent)]  # its flags cannot be seen; libc then uses clone
-    program += [(0x15, 0, 3, clone), (0x20, 0, 0, 16), (0x45, 0, 1, _CLONE_NEWUSER), (0x06, 0, 0, refuse)]
-    program += [(0x06, 0, 0, 0x7FFF0000)]
+    for numbers in _CALLS.values():
+        program += [(0x15, 0, 1, numbers[which]), (0x06, 0, 0, refuse)]
+    # its flags cannot be seen; libc then uses clone
+    program += [(0x15, 0, 1, _CLONE3[which]), (0x06, 0, 0, absent)]
+    # the limits of others, the warden's among them
+    program += [(0x15, 0, 4, _PRLIMIT[which]), (0x20, 0, 0, 16)]
+    program += [(0x15, 1, 0, 0), (0x06, 0, 0, refuse), (0x06, 0, 0, allow)]
+    program += [(0x15, 0, 3, _CLONE[which]), (0x20, 0, 0, 16), (0x45, 0, 1, _CLONE_NEWUSER), (0x06, 0, 0, refuse)]
+    program += [(0x06, 0, 0, allow)]
     packed = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))
     header = struct.pack("HxxxxxxP", len(program), ctypes.addressof(packed))
     _check(_libc.prctl(_PR_SET_SECCOMP, 2, header, 0, 0), "seccomp")
