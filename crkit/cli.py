@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crkit import __version__
+from crkit import __version__, cli_course
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,9 @@ EXAMPLES = """examples:
   crkit check-data feedback answers.csv --map answered_at=Timestamp --map "nps=How likely are you to recommend us?"
   crkit new segments my_segments.ipynb -p data=orders.csv --map customer_id=CustomerID
   crkit hub report my_hub.yaml --out report/
+  crkit course init mycourse/
+  crkit assign segments --course mycourse/
+  crkit grade mycourse/submissions/segments --course mycourse/
 """
 MAP_HELP = (
     "which column of the file is which of ours, as in customer_id=CustomerID; repeat for each column that has another "
@@ -128,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
     refresh.add_argument(
         "notebooks", nargs="*", metavar="NOTEBOOK", help="files or topic words (default: all stored ones)"
     )
+    cli_course.add(commands)
     return top
 
 
@@ -143,9 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     top = parser()
     options = top.parse_args(arguments)
-    work = {"run": _run, "new": _new, "check-data": _check_data, "hub": _hub, "refresh": _refresh}[options.command]
+    works = {"run": _run, "new": _new, "check-data": _check_data, "hub": _hub, "refresh": _refresh}
+    works |= dict.fromkeys(cli_course.COMMANDS, _teach)
     try:
-        status = work(options)
+        status = works[options.command](options)
         sys.stdout.flush()
         return status
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
@@ -157,6 +162,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("\nInterrupted.")
         return 130
+
+
+def _teach(options: argparse.Namespace) -> int:
+    try:
+        return cli_course.work(options)
+    except BrokenPipeError:
+        raise
+    except (ValueError, OSError, RuntimeError) as error:
+        raise _RefusedError(str(error)) from error
 
 
 class _RefusedError(Exception):

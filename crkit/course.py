@@ -55,6 +55,11 @@ class Late(NamedTuple):
     percent_a_day: float = 0.0
     grace_minutes: float = 0.0
 
+    @property
+    def grace(self) -> datetime.timedelta:
+        """The time after the due time that is not late."""
+        return datetime.timedelta(minutes=self.grace_minutes)
+
     def applied(self, submitted_at: datetime.datetime | None, due: datetime.datetime | None) -> tuple[int, float]:
         """Started days of lateness, and the percentage that is taken off.
 
@@ -69,7 +74,7 @@ class Late(NamedTuple):
         """
         if submitted_at is None or due is None:
             return 0, 0.0
-        after = submitted_at - due - datetime.timedelta(minutes=self.grace_minutes)
+        after = submitted_at - due - self.grace
         days = max(0, -(-after // datetime.timedelta(days=1)))
         if not days or self.rule == "none":
             return days, 0.0

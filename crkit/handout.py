@@ -210,12 +210,11 @@ def report(course: Course, task: Task, handed: Sequence[Handed], out: Path) -> N
     _files.write_text(out / "spread.csv", table.to_csv(index=False, lineterminator="\n"))
     figures = list(handed[0].difficulty)
     spread = table[figures].describe().T[["min", "25%", "50%", "75%", "max"]]
-    reach = 1.5 * (spread["75%"] - spread["25%"])
     far = [
         f"{student}: {name} is {value:.3g}; the middle half of the class has {middle['25%']:.3g} to {middle['75%']:.3g}"
-        for name, middle in spread.iterrows()
-        for student, value in zip(table["student"], table[name], strict=True)
-        if not middle["25%"] - reach[name] <= value <= middle["75%"] + reach[name]
+        for name, middle in spread.assign(reach=1.5 * (spread["75%"] - spread["25%"])).iterrows()
+        for student, value in zip(table["student"], table[str(name)], strict=True)
+        if not middle["25%"] - middle["reach"] <= value <= middle["75%"] + middle["reach"]
     ]
     scenarios = pd.Series([each.scenario for each in handed]).value_counts().sort_index()
     reasons = pd.Series([why for each in handed for why in each.unfit], dtype="str").value_counts()
