@@ -229,6 +229,7 @@ class _Warden:
         self.inner = inner
         self.forms = {form[0]: _form(form) for form in work["forms"]}
         self.ends = time.monotonic() + self.limits["seconds"]
+        self.looks = time.monotonic() + TICK
         self.taken_bytes = 0
         self.last: dict[str, str] = {}
         self.bad: set[str] = set()  # answers whose reading ended badly
@@ -300,9 +301,12 @@ class _Warden:
         for _, message in self._messages(self.limits["cell_seconds"], []):
             if message is None:
                 break
-            if isinstance(message, dict) and message.keys() == {"names", "again"}:
-                names, again = message["names"], message["again"]
-                return [str(name)[:100] for name in names[:MOST_NAMES]], self._known(again)
+            if (
+                isinstance(message, dict)
+                and message.keys() == {"names", "again"}
+                and isinstance(message["names"], list)
+            ):
+                return [str(name)[:100] for name in message["names"][:MOST_NAMES]], self._known(message["again"])
         raise _EndedError("killed its parent", _SAYS["gone"])
 
     def _take(self, names: list[str], cell: int) -> None:
@@ -333,7 +337,7 @@ class _Warden:
         taking = "take" in command
         runner: list[int] = []
         done: list[str] = []
-        parts: list[bytes] = []
+        text = b""
         self._command(command)
         for sender, message in self._messages(seconds, runner):
             if message is None:
@@ -342,15 +346,16 @@ class _Warden:
                 )
                 return why, {"done": done} if taking else says, 0, []
             if isinstance(message, bytes):
-                parts.append(message)
-                if sum(map(len, parts)) > self.limits["answer_bytes"]:
+                text += message
+                if len(text) > self.limits["answer_bytes"]:
                     raise _EndedError("tampered", "An answer has more bytes than all answers may have.")
             elif "start" in message:
                 runner.append(sender)
             elif "took" in message:
-                self._answer(message["took"], cell, b"".join(parts).decode("utf-8", "replace"))
-                done.append(message["took"])
-                parts = []
+                (name,) = self._known([message["took"]])
+                self._answer(name, cell, text.decode("utf-8", "replace"))
+                done.append(name)
+                text = b""
                 if taking:
                     self.step_ends = time.monotonic() + seconds
                     if len(done) == len(command["take"]):
@@ -369,8 +374,7 @@ class _Warden:
             raise _EndedError("tampered", "What came out of the notebook names a question that there is not.")
         return [str(name) for name in names]
 
-    def _answer(self, name: Any, cell: int, text: str) -> None:
-        self._known([name])
+    def _answer(self, name: str, cell: int, text: str) -> None:
         if self.last.get(name) == text:
             return
         self.last[name] = text
@@ -402,8 +406,7 @@ class _Warden:
                 if not data:
                     raise _EndedError("killed its parent", _SAYS["gone"])
                 yield self._parsed(data, ancillary, flags)
-                continue
-            if self._state(runner[0] if runner else self.holder)[0] in "ZX":
+            elif self._state(runner[0] if runner else self.holder)[0] in "ZX":
                 if not runner:
                     raise _EndedError("killed its parent", _SAYS["gone"])
                 yield "gone", None
@@ -412,9 +415,11 @@ class _Warden:
                 raise _EndedError("timed out", _SAYS["whole"].format(**self.limits))
             if time.monotonic() >= self.step_ends:
                 yield "timed out", None
-            why = self._over_limit()
-            if why:
-                yield why, None
+            if time.monotonic() >= self.looks:
+                self.looks = time.monotonic() + TICK
+                why = self._over_limit()
+                if why:
+                    yield why, None
 
     def _parsed(self, data: bytes, ancillary: Any, flags: int) -> tuple[int, Any]:
         sender = struct.unpack("3i", ancillary[0][2])[0] if ancillary else 0
@@ -434,13 +439,15 @@ class _Warden:
 
     def _alive(self) -> set[int]:
         """The processes of the submission, this one and the ended ones left out."""
-        parents = {}
+        parents: dict[int, int] = {}
         for name in os.listdir(self.processes):  # noqa: PTH208  (a descriptor)
             if name.isdigit():
                 state, parents[int(name)], _ = self._state(int(name))
                 if state in "ZX":
                     del parents[int(name)]
-        found, more = set(), {os.getpid()}
+        if self.inner:
+            return parents.keys() - {os.getpid()}
+        found, more = set[int](), {os.getpid()}
         while more:
             found |= more
             more = {process for process, parent in parents.items() if parent in found} - found

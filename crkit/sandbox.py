@@ -58,7 +58,7 @@ class Limits(NamedTuple):
     Attributes:
         cell_seconds: that one cell may take, and the reading of one answer.
         seconds: that the whole notebook may take.
-        memory_mb: of all its processes together, beside what the libraries take.
+        memory_mb: of all its processes together, and of each beside what the libraries take.
         processes: at a time.
         scratch_mb: of files that it writes.
         answer_bytes: of all its answers, as JSON.
@@ -195,7 +195,7 @@ def _python_folders() -> list[str]:
 
 
 class Sandbox:
-    """Runs submissions one after the other, each shut in; use it with ``with``.
+    """Runs submissions one after the other, each shut in; use it with ``with``, in a thread that lives on meanwhile.
 
     Args:
         limits: of each submission; those of `Limits` if none are given.
@@ -247,6 +247,9 @@ class Sandbox:
             except _BadFrameError as error:
                 reader.end("tampered", str(error))
                 self._stop()
+            except BaseException:  # half a submission is still in the pipe
+                self._stop()
+                raise
             if self._once:
                 self._stop()
         return reader.finished()

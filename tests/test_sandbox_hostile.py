@@ -214,6 +214,16 @@ def test_the_processes_are_counted_for_each_submission(jail):
     assert (statuses(finished), value(finished)) == (["ran"], 12.0)
 
 
+def test_a_fork_of_the_notebook_does_not_answer_for_it(jail):
+    fork = "import os\nchild = os.fork()\nif child:\n    os.waitpid(child, 0)\nanswer_1 = 1 if child else 2"
+    assert value(run(jail, fork)) == 1.0
+
+
+def test_only_its_own_pipe_is_open(jail):
+    count = "answer_1 = 0\nfor number in range(3, 1000):\n    try:\n        os.fstat(number)\n        answer_1 += 1\n"
+    assert value(run(jail, f"import os\n{count}    except OSError:\n        pass")) == 1.0
+
+
 def test_a_memory_hog(jail):
     finished = run(
         jail,
@@ -223,6 +233,7 @@ def test_a_memory_hog(jail):
         "answer_1 = 2",
     )
     assert statuses(finished) == ["ran", "out of memory", "out of memory", "ran"]
+    assert finished.cells[1].message == "The notebook took more memory than there is."
     assert value(finished) == 2.0
 
 
@@ -286,7 +297,7 @@ def test_writing_to_the_pipe_by_guessing_its_descriptor(jail):
     guess = "import os\nfor number in range(3, 256):\n    try:\n        os.write(number, {!r})\n"
     guess += "    except OSError:\n        pass"
     whole = '{"took": "1", "in": 0, "text": "{\\"state\\": \\"given\\", \\"value\\": 1.0}"}'
-    for data in (b"rubbish", b'{"ran": 1}', whole.encode(), b"[" * 50_000, b'{"took": "99"}', b'{"took": "1"}'):
+    for data in (b"rubbish", b'{"ran": 1}', whole.encode(), b"[" * 50_000, b'{"took": "99"}', b'{"took": 1}'):
         finished = run(jail, "answer_1 = 7", guess.format(data), "answer_1 = 8")
         assert (finished.status, value(finished)) == ("tampered", 7.0), (data, finished)
         assert finished.message
@@ -294,6 +305,16 @@ def test_writing_to_the_pipe_by_guessing_its_descriptor(jail):
     finished = run(jail, "answer_1 = 7", ";".join(guess.format(part) + "\n" for part in forged).replace(";", "\n"))
     assert (finished.status, value(finished)) == ("tampered", 7.0)
     assert "the answer to question 1 is none" in finished.message
+
+
+def test_a_flood_of_messages_stops_at_the_time_limit(jail):
+    flood = (
+        "import os\nwhile True:\n    for number in range(3, 256):\n        try:\n            os.write(number, b'+')\n"
+    )
+    flood += "            os.write(number, b'{\"start\": true}')\n        except OSError:\n            pass"
+    finished = run(jail, "answer_1 = 7", flood, "answer_4 = 'a'")
+    assert statuses(finished) == ["ran", "timed out", "ran"]
+    assert (value(finished), value(finished, "4")) == (7.0, "a")
 
 
 @pytest.mark.parametrize(
