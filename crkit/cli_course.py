@@ -175,15 +175,16 @@ def _receipt(options: argparse.Namespace) -> int:
     from crkit import course, receipts
 
     secret = course.read(Path(options.course)).secret if options.course else None
-    found = receipts.check(Path(options.feedback), Path(options.submission), secret)
-    _say(found.says)
+    found = receipts.verify(Path(options.feedback), Path(options.submission), secret)
+    for sentence in found.says:
+        _say(sentence)
     return 0 if found.holds else 1
 
 
 def _quiz(options: argparse.Namespace) -> int:
     from crkit import _files, quiz_bank
 
-    items = quiz_bank.load(options.topic)
+    items = quiz_bank.load(*filter(None, [options.topic]))
     content = {"moodle": quiz_bank.moodle_xml, "qti": quiz_bank.qti}[options.format](items)
     _files.write_bytes(Path(options.out), content)
     _say(f"{len(items)} items in {options.out}")
@@ -191,7 +192,7 @@ def _quiz(options: argparse.Namespace) -> int:
 
 
 def _slides(options: argparse.Namespace) -> int:
-    from crkit import slides, workbook
+    from crkit import slides
 
-    _say(str(slides.write(workbook.find(options.topic), Path(options.out))))
+    _say(f"  {slides.write(options.topic, options.out)}")
     return 0
