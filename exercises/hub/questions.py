@@ -153,13 +153,13 @@ def _in_log(tables: Mapping[str, pd.DataFrame], *, company_too: bool = False) ->
     }
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _members(source: Source) -> pd.Series:
     """The segment of each customer."""
     return grouping.segment_of(grouping.visible_segments(source["customers"]))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _orders(source: Source) -> pd.DataFrame:
     orders = source["orders"]
     return orders.assign(segment=orders["customer_id"].map(_members(source)))
@@ -177,7 +177,7 @@ def _left_out(source: Source, block: str) -> list[str]:
     return [name for name in SEGMENTS if name not in served]
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=32)
 def _seen(source: Source, *, company_too: bool = False) -> pd.DataFrame:
     """The register with what the log says about each record's metric."""
     found, register = _in_log(source.tables, company_too=company_too), source["register"]

@@ -28,7 +28,7 @@ STEP = "The method is right and one step of it is not: half of the points."
 # ---- the company as the questions see it
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _customers(source: Source) -> pd.DataFrame:
     """Customers with the kind that the company can see."""
     customers = source["customers"]
@@ -36,7 +36,7 @@ def _customers(source: Source) -> pd.DataFrame:
     return customers.assign(kind=np.where(firm, np.where(contract, "offices", "cafes"), "homes"))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _orders(source: Source) -> pd.DataFrame:
     """Orders with the kind of the customer, the day, and when the customer joined."""
     known = _customers(source)[["customer_id", "kind", "account", "acquired_through", "joined_at"]]
@@ -57,7 +57,7 @@ def _firms(source: Source) -> pd.DataFrame:
 # ---- 1 silence of the firms
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _recency(source: Source) -> pd.DataFrame:
     table = segments.rfm_table(source["orders"])
     return table.merge(_customers(source)[["customer_id", "kind"]], on="customer_id")
@@ -90,7 +90,7 @@ def _age_at_last_order(source: Source) -> float:
 # ---- 2 where customers came from
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _by_way(source: Source) -> pd.DataFrame:
     each = _orders(source).groupby("acquired_through", observed=True)
     table = pd.DataFrame({"customers": each["customer_id"].nunique(), "revenue_eur": each["amount_eur"].sum()})
@@ -201,7 +201,7 @@ def _cases(source: Source) -> list[tuple[Any, ...]]:
 # ---- 4 the largest firms
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _largest(source: Source) -> float:
     revenue = _firms(source).groupby("customer_id")["amount_eur"].sum()
     return float(revenue.nlargest(LARGEST).sum() / revenue.sum())
@@ -242,6 +242,7 @@ def _retained_by_table(source: Source) -> float:
 # ---- 6 all scored together
 
 
+@functools.lru_cache(maxsize=32)
 def _champions(source: Source, *, alone: bool = False) -> pd.DataFrame:
     table = _recency(source)
     parts = [part for _, part in table.groupby("kind")] if alone else [table]
@@ -267,48 +268,42 @@ def _of_the_segment(source: Source) -> pd.DataFrame:
 # ---- 7 how well a model foresees
 
 
-def _foreseen(split: segments.Holdout, model: segments.BgNbd, *, as_new: bool = False) -> float:
-    seen = (split.table[name] for name in ("frequency", "recency", "T"))
-    if as_new:
-        expected = model.expected_repeat_purchases(split.duration) * len(split.table)
-    else:
-        expected = model.expected_purchases(split.duration, *seen).sum()
-    return float(expected / split.table["holdout_frequency"].sum())
+@functools.lru_cache(maxsize=32)
+def _summary(source: Source, end: str | None = None) -> tuple[pd.DataFrame, segments.BgNbd]:
+    """The summary of the private customers up to a day, and BG/NBD fitted to it."""
+    summary = segments.rfm_summary(_homes(source), observation_end=end)
+    return summary, segments.fit_bg_nbd(summary)
 
 
-@functools.lru_cache(maxsize=4)
-def _split(source: Source) -> tuple[segments.Holdout, segments.BgNbd]:
-    split = segments.holdout(_homes(source), calibration_end=SPLIT)
-    return split, segments.fit_bg_nbd(split.table)
-
-
-@functools.lru_cache(maxsize=4)
-def _models(source: Source) -> tuple[pd.DataFrame, segments.BgNbd, segments.GammaGamma]:
-    """The summary of the private customers over all of the time, and the models fitted to it."""
-    summary = segments.rfm_summary(_homes(source))
-    return summary, segments.fit_bg_nbd(summary), segments.fit_gamma_gamma(summary)
-
-
-def _foreseen_after_the_end(source: Source) -> float:
-    split, (summary, model, _) = _split(source)[0], _models(source)
-    expected = model.expected_purchases(split.duration, summary["frequency"], summary["recency"], summary["T"])
-    return float(expected.sum() / split.table["holdout_frequency"].sum())
-
-
-def _foreseen_by_hand(source: Source) -> float:
+@functools.lru_cache(maxsize=32)
+def _came(source: Source) -> int:
+    """Days with an order after the split, of the customers seen before it."""
     homes = _homes(source)
-    summary = segments.rfm_summary(homes, observation_end=SPLIT)
-    model = segments.fit_bg_nbd(summary)
+    later = homes[(homes["day"] > SPLIT) & homes["customer_id"].isin(_summary(source, SPLIT)[0]["customer_id"])]
+    return len(later[["customer_id", "day"]].drop_duplicates())
+
+
+def _foreseen(source: Source, *, fitted_to: str | None = SPLIT, as_new: bool = False) -> float:
+    """What the model expects of the half-year after the day it is fitted to, over what came after the split."""
+    summary, model = _summary(source, fitted_to)
     days = (pd.Timestamp(LAST) - pd.Timestamp(SPLIT)).days
-    expected = model.expected_purchases(days, summary["frequency"], summary["recency"], summary["T"]).sum()
-    later = homes[(homes["day"] > SPLIT) & homes["customer_id"].isin(summary["customer_id"])]
-    return float(expected / len(later[["customer_id", "day"]].drop_duplicates()))
+    if as_new:
+        return float(model.expected_repeat_purchases(days) * len(summary) / _came(source))
+    expected = model.expected_purchases(days, summary["frequency"], summary["recency"], summary["T"])
+    return float(expected.sum() / _came(source))
+
+
+def _foreseen_by_the_kit(source: Source) -> float:
+    split = segments.holdout(_homes(source), calibration_end=SPLIT)
+    seen = (split.table[name] for name in ("frequency", "recency", "T"))
+    expected = segments.fit_bg_nbd(split.table).expected_purchases(split.duration, *seen)
+    return float(expected.sum() / split.table["holdout_frequency"].sum())
 
 
 # ---- 8 and 11 which kind falls, and what it loses
 
 
-@functools.lru_cache(maxsize=16)
+@functools.lru_cache(maxsize=32)
 def _halves(source: Source, *, also_new: bool = False, years: bool = False) -> pd.DataFrame:
     orders = _orders(source)
     if not also_new:
@@ -336,23 +331,26 @@ def _lost_by(pick: str, **way: bool) -> Callable[[Source], float]:
 # ---- 9 and 10 who is at risk, and what a call keeps
 
 
-@functools.lru_cache(maxsize=16)
-def _valued(source: Source, *, margin: float = MARGIN, together: bool = False) -> pd.DataFrame:
-    """The private customers at risk, with their lifetime value."""
-    homes = _homes(source)
-    scores = segments.rfm_scores(segments.rfm_table(source["orders"] if together else homes))
-    values = _values(source) * margin
-    at_risk = scores[(scores["segment"] == "at risk") & scores["customer_id"].isin(values.index)]
-    return at_risk.assign(value=at_risk["customer_id"].map(values))
+@functools.lru_cache(maxsize=32)
+def _scores(source: Source, *, together: bool = False) -> pd.DataFrame:
+    return segments.rfm_scores(segments.rfm_table(source["orders"] if together else _homes(source)))
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=32)
 def _values(source: Source) -> pd.Series:
     """The lifetime value of each private customer at a margin of 1."""
-    summary, model, spend = _models(source)
+    summary, model = _summary(source)
     columns = (summary[name] for name in ("frequency", "recency", "T", "monetary_value"))
+    spend = segments.fit_gamma_gamma(summary)
     values = model.lifetime_value(spend, *columns, months=MONTHS, annual_discount_rate=DISCOUNT)
     return pd.Series(values, index=summary["customer_id"])
+
+
+def _valued(source: Source, *, margin: float = MARGIN, together: bool = False) -> pd.DataFrame:
+    """The private customers at risk, with their lifetime value."""
+    scores, values = _scores(source, together=together), _values(source) * margin
+    at_risk = scores[(scores["segment"] == "at risk") & scores["customer_id"].isin(values.index)]
+    return at_risk.assign(value=at_risk["customer_id"].map(values))
 
 
 def _kept(worth: pd.Series, *, everybody: bool = False) -> float:
@@ -753,7 +751,7 @@ QUESTIONS = (
             "expects a tenth too many. Two decimals are enough."
         ),
         kind="number",
-        solve=lambda source: _foreseen(*_split(source)),
+        solve=_foreseen,
         points=3,
         relative=0,
         absolute=0.0055,
@@ -769,20 +767,20 @@ QUESTIONS = (
         misconceptions=(
             _slip(
                 "nothing hidden from the model",
-                _foreseen_after_the_end,
+                lambda source: _foreseen(source, fitted_to=None),
                 "The model has seen all of 2025 and says what comes after it. Fit it to the orders up to the split, "
                 "and let it foresee the half-year that you know.",
             ),
             _slip(
                 "as if they were new",
-                lambda source: _foreseen(*_split(source), as_new=True),
+                lambda source: _foreseen(source, as_new=True),
                 "This is what new customers would do. These have a history: expected_purchases takes it into account.",
             ),
         ),
-        alternatives=(_foreseen_by_hand, lambda source: round(_foreseen_by_hand(source), 2)),
+        alternatives=(_foreseen_by_the_kit, lambda source: round(_foreseen(source), 2)),
         wrong=(
-            lambda source: _foreseen(*_split(source)) - 1,
-            lambda source: float(_split(source)[0].table["holdout_frequency"].sum()),
+            lambda source: _foreseen(source) - 1,
+            lambda source: float(_came(source)),
         ),
     ),
     Question(
