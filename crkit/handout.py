@@ -27,7 +27,7 @@ from crkit.questions.core import Question
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 _SOLUTION = re.compile(rf"^([ \t]*){BEGIN}\n.*?^[ \t]*{END}$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)]*\)")
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)[^)]*\)")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the same zip whenever it is made
 
 
@@ -108,7 +108,7 @@ def student_notebook(source: NotebookNode, name: str, student: str) -> NotebookN
     """
     cells = []
     for cell in source.cells:
-        text = _without_solution(cell.source) if cell.cell_type == "code" else _LINK.sub(r"\1", cell.source)
+        text = _without_solution(cell.source) if cell.cell_type == "code" else LINK.sub(r"\1", cell.source)
         if BEGIN in text or END in text:
             raise ValueError(f"cell {cell.get('id', '?')}: {BEGIN} and {END} do not stand in pairs")
         made = copy.deepcopy(cell)
@@ -124,14 +124,21 @@ def student_notebook(source: NotebookNode, name: str, student: str) -> NotebookN
     return made
 
 
+def answered(text: str) -> str:
+    """The name of the question that a cell answers.
+
+    Raises:
+        ValueError: if it answers none.
+    """
+    answers = re.findall(r"^(?:def )?answer_(\d+)\b(?= *(?:=|\())", text, re.MULTILINE)
+    if not answers:
+        raise ValueError(f"a cell answers no question: {text[:80]!r}")
+    return str(answers[-1])
+
+
 def _without_solution(text: str) -> str:
     def placeholder(found: re.Match[str]) -> str:
-        if found[1]:
-            return f"{found[1]}..."
-        answers = re.findall(r"\banswer_\d+\b(?= *(?:=|\())", found[0])
-        if not answers:
-            raise ValueError(f"a solution names no answer: {found[0][:80]!r}")
-        return f"{answers[-1]} = ..."
+        return f"{found[1]}..." if found[1] else f"answer_{answered(found[0])} = ..."
 
     return _SOLUTION.sub(placeholder, text)
 
