@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from lxml import etree
 
-from crkit import assignments, guide, handout, questions, quiz_bank, workbook
+from crkit import assignments, cli, guide, handout, questions, quiz_bank, workbook
 from crkit.questions.core import judge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -169,13 +169,18 @@ def test_the_worked_example_is_tried_as_the_guide_says(own, monkeypatch):
 
 
 def test_the_commands_are_ones_that_there_are():
-    """Each line of a command: its program, and the files that it names in the repository."""
-    lines = [line.strip() for line in re.findall(r"^    (?!\[|\w+ = )(.+)$", TEXT, re.MULTILINE)]
-    commands = [shlex.split(line) for line in lines if not line.startswith(("    ", "assignment", "drawn", "for "))]
-    programs = {words[0] for words in commands}
-    assert {"git", "cd", "python", "crkit"} <= programs
-    assert (ROOT / "requirements.lock").is_file()
-    assert (ROOT / "environment.yml").is_file()
+    lines = re.findall(r"^    (crkit .+)$|`(crkit [a-z]+ [^`]+)`", TEXT, re.MULTILINE)
+    commands = [shlex.split(one or other)[1:] for one, other in lines]
+    assert {words[0] for words in commands} == {"course", "assign", "grade", "quiz", "slides", "new"}
+    for words in commands:
+        cli.parser().parse_args(words)
+    for words in commands:
+        named = {Path(word).name for word in words} & {*assignments.names(), *LESSONS, "channels_money", "mycourse"}
+        assert named, words
+    for file in set(re.findall(r"`(\w+\.(?:lock|yml|ipynb|md))`|-r (\w+\.lock)", TEXT)):
+        name = "".join(file)
+        made_for_students = {"my_hub.yaml", "marking.ipynb", "my_segments.ipynb"}
+        assert name in made_for_students or (ROOT / name).is_file(), name
 
 
 def test_the_web_page_has_all_of_the_guide_and_needs_no_network(tmp_path):

@@ -251,6 +251,7 @@ def test_several_right_answers_say_how_many_are_missing():
     item = BY_ID["channels-what-data"]
     rights = [place for place, each in enumerate(item.options) if each.right]
     assert "2 more right answers are to be found." in quiz_bank.judge(item, rights[:1]).message
+    assert quiz_bank.judge(item, rights[:2]).status == "wrong"
     assert "1 more right answer is to be found." in quiz_bank.judge(item, rights[:2]).message
     assert quiz_bank.judge(item, range(len(item.options))).status == "wrong"
     assert quiz_bank.judge(item, []).status == "not attempted"
@@ -283,6 +284,16 @@ def test_a_quiz_is_answered_with_its_controls():
     }.items():
         quiz.controls[2].value = typed
         assert says in press(2), typed
+
+
+@pytest.mark.parametrize(
+    ("given", "status"),
+    [(14.29, "right"), (14.34, "right"), (14.36, "wrong"), (12.45, "misconception"), (12.4, "wrong")],
+)
+def test_a_number_may_be_off_by_its_tolerance(given, status):
+    item = BY_ID["loyalty-break-even"]
+    assert item.tolerance == 0.06
+    assert quiz_bank.judge(item, given).status == status
 
 
 @pytest.mark.parametrize(("typed", "status"), [("4,110", "right"), ("4 110", "right"), ("3904,2", "misconception")])
