@@ -206,9 +206,7 @@ def sort(
             tries.setdefault(each.student.student, []).append(place)
     for places in tries.values():
         places.sort(key=lambda place: _when(found[place].upload))
-        in_time = [
-            place for place in places if closes_at is None or (_moment(found[place].upload) or closes_at) <= closes_at
-        ]
+        in_time = [place for place in places if _in_time(found[place].upload, closes_at)]
         counts = (in_time or places)[-1]
         for place in places:
             if place != counts:
@@ -217,15 +215,17 @@ def sort(
     return found
 
 
-def _moment(upload: Upload) -> datetime.datetime | None:
-    return upload.submitted_at
+def _in_time(upload: Upload, closes_at: datetime.datetime | None) -> bool:
+    return closes_at is None or upload.submitted_at is None or upload.submitted_at <= closes_at
 
 
-def _when(upload: Upload) -> tuple[float, int, str]:
-    """By time; then by the number that the LMS gives to a further try; then by name."""
+def _when(upload: Upload) -> tuple[float, int, int, str]:
+    """By time; then by the numbers that Canvas gives to submissions and further tries; then by name."""
     at = upload.submitted_at.timestamp() if upload.submitted_at else 0.0
-    numbers = re.findall(r"\d+", PurePosixPath(upload.name).stem)
-    return at, int(numbers[-1][:18]) if numbers else 0, upload.name
+    name = PurePosixPath(upload.name)
+    canvas = next((found for part in name.parts if (found := _CANVAS.match(part))), None)
+    again = re.search(r"-(\d{1,9})$", name.stem)
+    return at, int(canvas["submission"][:18]) if canvas else 0, int(again[1]) if again else 0, upload.name
 
 
 def _looked_at(upload: Upload, roster: Sequence[Student], assignment: str, others: Collection[str]) -> Sorted:
