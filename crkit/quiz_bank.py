@@ -4,8 +4,9 @@ The items are plain data, one YAML file a topic in ``exercises/quiz_bank/``. `lo
 them into a notebook, `moodle_xml` and `qti` write them for a learning management system.
 
 A quiz shows itself without JavaScript of its own: with ipywidgets where a kernel runs, else as foldable HTML. We do not
-use jupyterquiz (2.9.6, MIT licence): it loads MathJax from a content delivery network, its output carries no role or
-label for a screen reader, and as a script inside an output it does not run in a notebook that is not trusted.
+use jupyterquiz (2.9.6, MIT licence): it may load MathJax from a content delivery network, a screen reader is not told
+what it says to an answer, it judges each tick by itself where several are right, and as a script inside an output it
+does not run in a notebook that is not trusted.
 """
 
 from __future__ import annotations
