@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zoneinfo
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import NormalDist, median
@@ -15,7 +16,7 @@ from crkit.intervals import Interval
 from crkit.marks_agreement import CODE, DIGITS, MADE_FOR, NEIGHBOUR, VALUE, Agreement, Reason, agreement
 from crkit.marks_html import STATUSES, box, esc, items, page, picture, table
 from crkit.marks_pages import rule
-from crkit.marks_results import Marked, Part, Results, counted, listed, local, moment, shown
+from crkit.marks_results import Marked, Part, Results, counted, listed, moment, shown
 
 FEWEST = 10  # students from whom a correlation is computed
 _EASY, _HARD = 0.9, 0.3
@@ -460,12 +461,12 @@ def _files(results: Results) -> list[str]:
     rows = []
     for file in results.files:
         time = moment(file.get("submitted_at"))
-        when = local(time, results.zone) if time else "not known"
+        when = f"{time.astimezone(zoneinfo.ZoneInfo(results.zone)):%Y-%m-%d %H:%M:%S}" if time else "not known"
         rows.append((file["file"], file.get("student") or "nobody's", when, file["became"], file.get("why") or ""))
     became = Counter(str(file["became"]) for file in results.files)
     said = ", ".join(f"{what} {number}" for what, number in sorted(became.items(), key=lambda one: (-one[1], one[0])))
     return [
         "<h2>Every file, and what became of it</h2>",
         f"<p>{counted(len(results.files), 'file')}{f': {esc(said)}' if said else ''}.</p>",
-        table(("File", "Student", "Received", "Became", "Why"), rows),
+        table(("File", "Student", f"Received, time of {results.zone}", "Became", "Why"), rows, long=(0,)),
     ]

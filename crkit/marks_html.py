@@ -14,12 +14,13 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;color:#222;background:#fff;max-width:56rem;margin:1.5rem auto;padding:0 1rem}
 h1{line-height:1.2;margin-bottom:.2rem}h2{margin-top:2rem;border-bottom:2px solid #0072B2}
-h1,h2,h3,p,li,td,dd{overflow-wrap:anywhere}.quiet{color:#595959}.wide{overflow-x:auto}
+h1,h2,h3,p,li,dd{overflow-wrap:anywhere}.quiet{color:#595959}.wide{overflow-x:auto}
 table{border-collapse:collapse;margin:.6rem 0}caption{text-align:left;color:#595959;padding-bottom:.2rem}
 th,td{border:1px solid #bbb;padding:.3rem .5rem;text-align:left;vertical-align:top}th{background:#f0f0f0}
 td.n,th.n{text-align:right;overflow-wrap:normal;font-variant-numeric:tabular-nums}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f6f6;border:1px solid #ccc;padding:.6rem;font-size:.85rem}
 dt{font-weight:bold;margin-top:.5rem}dd{margin:0 0 0 1rem}img{max-width:100%;height:auto}
+.l{overflow-wrap:anywhere;min-width:10rem}dd p{margin:0}
 .box{border:1px solid;border-left-width:8px;padding:.4rem .8rem;margin:.8rem 0}.mark{font-size:1.3rem}
 summary{cursor:pointer}a{color:#005a8d}
 @media print{body{max-width:none;margin:0}h2,h3,dt{break-after:avoid}table,img,.box{break-inside:avoid}}
@@ -31,8 +32,8 @@ STATUSES: dict[str, tuple[str, str, str]] = {
     "wrong in a known way": ("\u21bb", "Wrong in a known way", "#E69F00"),
     "not attempted": ("\u25cb", "Not attempted", "#8c8c8c"),
     "tampered": ("\u26a0", "Tampered with", "#CC79A7"),
-    "timed out": ("\u29d6", "Timed out", "#56B4E9"),
-    "out of memory": ("\u25a4", "Out of memory", "#56B4E9"),
+    "timed out": ("\u2026", "Timed out", "#56B4E9"),
+    "out of memory": ("\u25a0", "Out of memory", "#56B4E9"),
     "ungradable": ("\u2014", "Could not be graded", "#333333"),
 }
 _ROWS = 20  # of a table in an answer
@@ -58,7 +59,12 @@ def page(title: str, body: Iterable[str]) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Iterable[Sequence[object]], *, caption: str = "", right: Sequence[int] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    caption: str = "",
+    right: Sequence[int] = (),
+    long: Sequence[int] = (),
 ) -> str:
     """A table of plain text.
 
@@ -67,12 +73,13 @@ def table(
         rows: their cells.
         caption: what it shows.
         right: the columns that are set right, from 0.
+        long: the columns whose words may be broken, such as paths.
     """
 
     def cell(tag: str, place: int, text: object) -> str:
         scope = ' scope="col"' if tag == "th" else ""
-        number = ' class="n"' if place in right else ""
-        return f"<{tag}{scope}{number}>{esc(text).replace(chr(10), '<br>')}</{tag}>"
+        look = ' class="n"' if place in right else ' class="l"' if place in long else ""
+        return f"<{tag}{scope}{look}>{esc(text).replace(chr(10), '<br>')}</{tag}>"
 
     head = "".join(cell("th", place, text) for place, text in enumerate(header))
     body = "".join(f"<tr>{''.join(cell('td', place, text) for place, text in enumerate(row))}</tr>\n" for row in rows)

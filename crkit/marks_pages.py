@@ -173,12 +173,12 @@ def _lateness(one: Marked, results: Results) -> list[str]:
 
 
 def _files(student: Student, results: Results) -> list[str]:
-    rows = []
+    lines = []
     for file in results.files_of(student.student):
         time = moment(file.get("submitted_at"))
-        became = BECAME.get(str(file["became"]), "")
-        rows.append((file["file"], local(time, results.zone) if time else "time not known", became))
-    return [table(("File", "Received", "What became of it"), rows, caption="All that you handed in")] if rows else []
+        received = f"received {local(time, results.zone)}" if time else "time not known"
+        lines.append(f"{file['file']}: {received}. {BECAME.get(str(file['became']), '')}")
+    return ["<h2>What you handed in</h2>", items(lines)] if lines else []
 
 
 def _remarks(one: Marked) -> list[str]:
@@ -204,7 +204,7 @@ def _question(part: Part) -> str:
     if told["hint"] and told["status"] != "passed":
         lines.append(f"<dt>A hint</dt><dd>{esc(told['hint'])}</dd>")
     if told.get("misconception"):
-        lines.append(f"<dt>The way that it looks like</dt><dd>{esc(told['misconception'])}</dd>")
+        lines.append(f"<dt>It looks like</dt><dd>{esc(told['misconception'])}</dd>")
     summary = f"<summary>The code of your answer to question {esc(part.name)}</summary>"
     code = f"<details>{summary}<pre>{esc(told['code'])}</pre></details>" if told.get("code") else ""
     return "\n".join(
