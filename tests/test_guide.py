@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from lxml import etree
 
-from crkit import assignments, cli, guide, handout, questions, quiz_bank, workbook
+from crkit import assignments, cli, datasets, guide, handout, questions, quiz_bank, workbook
 from crkit.questions.core import judge
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,7 +142,7 @@ def test_the_worked_example_is_a_fit_assignment(own, monkeypatch):
         space: dict = {}
         for cell in source.cells:
             exec(cell.source, space)
-        tables = handout.own_source(assignment, b"a secret", student)
+        tables = datasets.read_files({Path(name).stem: content for name, content in files.items()})
         for question in assignment.questions:
             outcome = judge(question, space[f"answer_{question.name}"], tables)
             assert (outcome.status, outcome.points) == ("right", question.points), outcome.message
