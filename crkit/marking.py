@@ -19,7 +19,18 @@ import ipywidgets as widgets
 from crkit import course as courses
 from crkit import hub_file, marks
 from crkit.marks_html import STATUSES, answer, table
-from crkit.marks_results import RUBRIC, counted, has_words, lines_of, marks_of, of, plain, read_results, read_rubric
+from crkit.marks_results import (
+    RUBRIC,
+    counted,
+    has_words,
+    lines_of,
+    marks_of,
+    of,
+    parse_rubric,
+    plain,
+    read_results,
+    read_rubric,
+)
 
 _BOX = "border-left:8px solid {colour};padding:4px 10px;line-height:1.4"
 
@@ -75,8 +86,8 @@ class Marking:
             ]
         )
         self._ask()
-        self._question.observe(lambda _: self._ask(), names="value")
-        self._who.observe(lambda _: self._fill(), names="value")
+        self._question.observe(lambda _: self._try(self._ask), names="value")
+        self._who.observe(lambda _: self._try(self._fill), names="value")
         self.comment.observe(lambda _: self._typed(), names="value")
         for button, act in (
             (self._back, lambda: self._go(-1)),
@@ -84,7 +95,7 @@ class Marking:
             (self._next_open, self._go_open),
             (self._again, self.make_anew),
         ):
-            button.on_click(lambda _, act=act: act())
+            button.on_click(lambda _, act=act: self._try(act))
 
     @property
     def question(self) -> str:
@@ -103,17 +114,21 @@ class Marking:
 
     def make_anew(self) -> None:
         """Write all grades and pages with the marks as they are."""
-        try:
-            folder = self.course or _course_above(self.out)
-            marks.write(self.out, courses.read(folder))
-            self._read()
-            self._place = min(self._place, len(self._work.get(self.question, [""])) - 1)
-            self._fill()
-            self._say(f"Grades and pages are made anew in {self.out.resolve()}.")
-        except (ValueError, OSError) as error:
-            self._say(str(error), bad=True)
+        folder = self.course or _course_above(self.out)
+        marks.write(self.out, courses.read(folder))
+        self._read()
+        self._place = min(self._place, len(self._work[self.question]) - 1)
+        self._fill()
+        self._say(f"Grades and pages are made anew in {self.out.resolve()}.")
 
     # ----------------------------------------------------------------------------------------------------- inside
+
+    def _try(self, act: Callable[..., None], *what: Any) -> None:
+        """Do something, or say why it cannot be done."""
+        try:
+            act(*what)
+        except (ValueError, OSError) as error:
+            self._say(f"This was not done: {error}", bad=True)
 
     def _read(self) -> None:
         self._results = read_results(self.out)
@@ -145,7 +160,7 @@ class Marking:
                 button = widgets.Button(
                     tooltip=f"{name}: {counted(points, 'point')}", layout=widgets.Layout(width="8em", flex="0 0 auto")
                 )
-                button.on_click(lambda _, name=name, points=points: self._give(name, points))
+                button.on_click(lambda _, name=name, points=points: self._try(self._give, name, points))
                 self.levels[name][points] = button
                 text = f"{html.escape(says)}<br><i>{html.escape(example)}</i>"
                 shown = widgets.HTML(f'<div style="line-height:1.4">{text}</div>', layout=widgets.Layout(width="40em"))
@@ -173,26 +188,23 @@ class Marking:
 
     def _typed(self) -> None:
         if not self._filling:
-            self._save(lambda own: own.update(comment=self.comment.value), "The comment is saved.")
+            self._try(self._save, lambda own: own.update(comment=self.comment.value), "The comment is saved.")
 
     def _save(self, change: Callable[[dict[str, Any]], None], done: str) -> None:
         """Change what is marked of this answer, and nothing else in the file."""
         student, told = self.student, self._told(self._place)
 
         def changed(text: str) -> str:
-            marked = json.loads(text) if text else {}
+            marked = parse_rubric(self.out / RUBRIC, text) if text else {}
             own = dict(marks_of(told, marked, student)) or {"points": {}, "comment": ""}
             own["of"] = of(told)
             change(own)
             marked.setdefault(student, {})[told["name"]] = own
             return json.dumps(marked, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
-        try:
-            hub_file.write(self.out / RUBRIC, changed)
-            self._say(f"Saved. {done}")
-        except (ValueError, OSError) as error:
-            self._say(f"Not saved: {error}", bad=True)
+        hub_file.write(self.out / RUBRIC, changed)
         self._fill()
+        self._say(f"Saved. {done}")
 
     def _fill(self) -> None:
         told, marked = self._told(self._place), read_rubric(self.out)

@@ -161,7 +161,7 @@ def _distribution(results: Results) -> list[str]:
     ax.yaxis.get_major_locator().set_params(integer=True)
     title = f"Half of {counted(len(marks), 'student')} have {shown(middle)} of {results.out_of} points or more"
     alt = (
-        f"A histogram of the marks of {counted(len(marks), 'student')}, from {shown(min(marks))} to "
+        f"{title}. A histogram of the marks of {counted(len(marks), 'student')}, from {shown(min(marks))} to "
         f"{shown(max(marks))} of {results.out_of} points; the dashed line is the median, {shown(middle)}."
     )
     return ["<h2>Marks</h2>", picture(figures.finish(fig, title=title, alt=alt))]
@@ -251,11 +251,9 @@ def _plot_questions(found: Sequence[Item]) -> figures.Figure:
     parts = "; ".join(
         f"{item.name}: {item.statuses.get('passed', 0)} right of {sum(item.statuses.values())}" for item in found
     )
-    return figures.finish(
-        fig,
-        title=f"Question {hardest.name} was the hardest: {hardest.share:.0%} of its points",
-        alt=f"Bars of the answers to each question by status. {parts}.",
-    )
+    title = f"Question {hardest.name} was the hardest: {hardest.share:.0%} of its points"
+    alt = f"{title}. Bars of the answers to each question by status. {parts}."
+    return figures.finish(fig, title=title, alt=alt)
 
 
 def _misconceptions(results: Results) -> list[str]:
@@ -307,8 +305,8 @@ def _plot_times(known: Sequence[Marked], results: Results) -> figures.Figure:
         else f"{counted(len(known), 'file')} came within {np.ptp(hours) / divisor:.0f} {unit}"
     )
     alt = (
-        f"Files so far against the time in {unit} after {point}: the first at {hours[0] / divisor:.1f}, the last at "
-        f"{hours[-1] / divisor:.1f}; {late.sum()} of {len(known)} are late."
+        f"{title}. Files so far against the time in {unit} after {point}: the first at {hours[0] / divisor:.1f}, the "
+        f"last at {hours[-1] / divisor:.1f}; {late.sum()} of {len(known)} are late."
     )
     return figures.finish(fig, title=title, alt=alt)
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from crkit.course import Course, Late, Student
 
 RUBRIC = "rubric.json"
+_EARLIER = f"put back an earlier state, from {RUBRIC}.history"
 _CENT = Decimal("0.01")
 
 
@@ -249,11 +250,21 @@ def read_rubric(out: Path) -> dict[str, Any]:
         ValueError: if ``rubric.json`` is damaged.
     """
     file = Path(out) / RUBRIC
-    if not file.exists():
-        return {}
-    marks = _json(file)
+    return parse_rubric(file, file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def parse_rubric(file: Path, text: str) -> dict[str, Any]:
+    """What a person marked, from the text of ``rubric.json``.
+
+    Raises:
+        ValueError: if it is damaged; states before it are in the folder beside it.
+    """
+    try:
+        marks = json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{file} is damaged ({error}): {_EARLIER}") from error
     if not isinstance(marks, dict) or not all(isinstance(own, dict) for own in marks.values()):
-        raise ValueError(f"{file} is not made of marks by student: put back an earlier state of it")
+        raise ValueError(f"{file} is not made of marks by student: {_EARLIER}")
     return marks
 
 
