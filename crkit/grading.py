@@ -40,6 +40,12 @@ _STOPPED = {
     "tampered": "tampered",
     "killed its parent": "tampered",
 }
+# what the sandbox says of an answer that could not be read: its status
+_UNREAD = {
+    "Reading this answer took more than": "timed out",
+    "Reading this answer took more memory": "out of memory",
+    "Reading this answer ended the process": "ungradable",
+}
 
 
 class Graded(NamedTuple):
@@ -229,8 +235,8 @@ def _question(
             outcome.message.removesuffix(f' check.hint("{question.name}") helps.'),
         )
         points, misconception, code = outcome.points, outcome.misconception, cells[finished.taken_in[question.name]]
-        if taken.get("stopped"):
-            status = taken["stopped"]
+        if taken["state"] == "refused":
+            status = next((each for says, each in _UNREAD.items() if taken["says"].startswith(says)), status)
     return {
         "name": question.name,
         "title": question.title,

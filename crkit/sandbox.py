@@ -111,8 +111,8 @@ class Finished(NamedTuple):
             (something else than an answer came out), ``"killed its parent"`` (no process with the notebook's variables
             was left), or ``"failed"`` (the sandbox itself).
         message: what happened; empty if it ran.
-        taken: the last answer taken for each question that has one, as `crkit.questions.core.judge_taken` takes it.
-            What was taken before the status changed stands.
+        taken: the last answer taken for each question that has one (three dots take none back), as
+            `crkit.questions.core.judge_taken` takes it. What was taken before the status changed stands.
         taken_in: the index of the cell after which it was taken.
         cells: one for each cell.
         names: the variables and functions that the notebook defined, 300 at the most; empty unless it ran.
@@ -398,10 +398,11 @@ class _Reader:
             if not isinstance(name, str) or name not in self._forms:
                 raise _BadFrameError("An answer came out to a question that there is not.")
             try:
-                self._taken[name] = taken_from_json(self._forms[name], str(message["text"]))
+                taken = taken_from_json(self._forms[name], str(message["text"]))
             except ValueError as error:
                 raise _BadFrameError(f"What came out as the answer to question {name} is none: {error}.") from None
-            self._taken_in[name] = place
+            if taken["state"] != "none" or name not in self._taken:  # a blank copy of a cell takes no answer back
+                self._taken[name], self._taken_in[name] = taken, place
         elif keys == {"cell", "status", "message", "seconds"}:
             run = CellRun(_text(message["status"]), _text(message["message"]), message["seconds"])
             if run.status not in _CELL_STATUSES or not isinstance(run.seconds, float):
