@@ -167,8 +167,16 @@ def _outside_by_loop(_: Source) -> Callable[..., int]:
 def _cases(source: Source) -> list[tuple[Any, ...]]:
     series = _series(source)
     return [
-        ([12, 40, 9, 11, 10, 31, 2, 26, 45], [60, 400, 50, 50, 55, 60, 60, 120, 250], 5),
-        ([30, 8, 33, 28, 31, 14, 50, 29], [100, 100, 100, 100, 100, 100, 100, 100], 4),
+        (
+            [23, 4, 10, 190, 11, 58, 32, 40, 116, 1, 93],
+            [60, 40, 80, 400, 50, 200, 50, 200, 400, 25, 400],
+            5,
+        ),
+        (
+            [9, 22, 12, 29, 10, 14, 7, 16, 114, 42, 18],
+            [50, 60, 50, 400, 25, 60, 200, 50, 400, 100, 80],
+            5,
+        ),
         ([int(value) for value in series["events"]], [int(value) for value in series["n"]], BASELINE),
     ]
 
@@ -342,16 +350,17 @@ def _series(source: Source) -> pd.DataFrame:
     return table.assign(share=table["events"] / table["n"])
 
 
-def _z(source: Source, baseline: int = BASELINE) -> pd.Series:
+def _z(source: Source) -> pd.Series:
+    """How far each month lies from the centre, in standard errors."""
     series = _series(source)
-    sums = series[["events", "n"]].iloc[:baseline].sum()
+    sums = series[["events", "n"]].iloc[:BASELINE].sum()
     p = sums["events"] / sums["n"]
     return (series["share"] - p) / np.sqrt(p * (1 - p) / series["n"])
 
 
-def _first_signal(source: Source, baseline: int = BASELINE, beyond: float = 3.0) -> str:
-    z = _z(source, baseline).loc[list(WATCHED)]
-    return str((z.abs() > beyond).idxmax()) if (z.abs() > beyond).any() else NONE
+def _first_signal(source: Source) -> str:
+    outside = _z(source).loc[list(WATCHED)].abs() > 3
+    return str(outside.idxmax()) if outside.any() else NONE
 
 
 def _first_by_the_kit(source: Source) -> str:
@@ -867,9 +876,10 @@ QUESTIONS = (
                 "any does.",
             ),
             _slip(
-                "limits of two standard errors",
-                lambda source: _first_signal(source, beyond=2.0),
-                "This month lies beyond two standard errors. Chance alone does that in one month of twenty.",
+                "the first month below the centre",
+                lambda source: str((_z(source).loc[list(WATCHED)] < 0).idxmax()),
+                "This is the first month below the centre. By chance alone half of all months are. Ask which is the "
+                "first outside its limits, if any is.",
             ),
         ),
         alternatives=(_first_by_the_kit, lambda source: _first_signal(source).upper()),

@@ -79,22 +79,24 @@ def _wait(source: Source, *, kinds: tuple[str, ...] = ("redeem",), weigh: bool =
 
 
 def _wait_by_hand(source: Source) -> float:
-    """First in, first out, customer by customer, from the entries and the dates on which points expire."""
-    points = source["points"].assign(
-        day=lambda table: table["booked_at"].dt.normalize(), last=lambda table: table["expires_at"].dt.normalize()
+    """First in, first out, from the entries and the dates on which points expire."""
+    points = source["points"]
+    points = points[points["kind"] != "expire"]
+    day, last = (points[name].dt.normalize().rename(name) for name in ("booked_at", "expires_at"))
+    entries = pd.concat([points["customer_id"], day, -points["points"], last], axis=1).sort_values(
+        ["customer_id", "booked_at", "points"]
     )
-    spent = waited = 0.0
-    for _, own in points[points["kind"] != "expire"].groupby("customer_id"):
-        lots: list[list[Any]] = []
-        for entry in own.sort_values(["day", "points"], ascending=[True, False]).itertuples():
-            if entry.points > 0:
-                lots.append([entry.last, entry.day, entry.points])
-                continue
-            takes = -entry.points
-            for lot in lots:
-                used = min(takes, lot[2]) if lot[0] >= entry.day else 0
-                spent, waited = spent + used, waited + used * (entry.day - lot[1]).days
-                lot[2], takes = lot[2] - used, takes - used
+    lots: dict[int, list[list[Any]]] = {}
+    spent = waited = 0
+    for customer, at, takes, until in zip(*(entries[name].tolist() for name in entries), strict=True):
+        own = lots.setdefault(customer, [])
+        if takes < 0:
+            own.append([until, at, -takes])
+            continue
+        for lot in own:
+            used = min(takes, lot[2]) if lot[0] >= at else 0
+            spent, waited = spent + used, waited + used * (at - lot[1]).days
+            lot[2], takes = lot[2] - used, takes - used
     return waited / spent
 
 
@@ -594,6 +596,7 @@ QUESTIONS = (
         relative=0,
         absolute=0.006,
         keys=("customer_id",),
+        needs=("orders", "customers"),
         level="apply",
         basis="the table that the function is given: its orders of the day's calendar year, up to the end of the day, "
         "added up by customer.",
