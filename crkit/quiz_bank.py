@@ -355,7 +355,7 @@ class Quiz:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         bundle = dict(self.view._repr_mimebundle_())
-        bundle["text/html"] = "".join(_unfolded(number, item) for number, item in enumerate(self.items, start=1))
+        bundle["text/html"] = "\n".join(_unfolded(number, item) for number, item in enumerate(self.items, start=1))
         bundle["text/plain"] = "\n\n".join(_as_text(number, item) for number, item in enumerate(self.items, start=1))
         return bundle
 
@@ -404,13 +404,13 @@ def _asked(number: int, item: Item) -> str:
 
 
 def _unfolded(number: int, item: Item) -> str:
-    options = "".join(
+    options = "\n".join(
         f"<details><summary>{html.escape(option.text)}</summary>"
         f"<p><b>{'Right' if option.right else 'Not this one'}.</b> {html.escape(option.says)}</p></details>"
         for option in item.options
     )
     closing = f"<details><summary>In short</summary><p>{html.escape(item.feedback)}</p></details>"
-    return f"{_asked(number, item)}{options}{closing}"
+    return "\n".join([_asked(number, item), options, closing])
 
 
 def _as_text(number: int, item: Item) -> str:
