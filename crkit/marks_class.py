@@ -159,10 +159,10 @@ def _distribution(results: Results) -> list[str]:
     ax.axvline(middle, color=figures.VERMILION, linestyle="--", linewidth=1.8)
     ax.set(xlabel=f"mark, of {results.out_of} points", ylabel="students", xlim=(0, results.out_of))
     ax.yaxis.get_major_locator().set_params(integer=True)
-    title = f"Half of {counted(len(marks), 'student')} have {shown(middle)} of {results.out_of} points or more"
+    title = f"The median of {counted(len(marks), 'mark')} is {shown(middle)} of {results.out_of} points"
     alt = (
         f"{title}. A histogram of the marks of {counted(len(marks), 'student')}, from {shown(min(marks))} to "
-        f"{shown(max(marks))} of {results.out_of} points; the dashed line is the median, {shown(middle)}."
+        f"{shown(max(marks))} of {results.out_of} points; the dashed line is the median."
     )
     return ["<h2>Marks</h2>", picture(figures.finish(fig, title=title, alt=alt))]
 
@@ -445,6 +445,17 @@ def _people(results: Results, codes: Mapping[str, str]) -> list[str]:
     notes = [
         f"The points are out of {results.out_of}: give the assignment in the LMS as many, or marks are read wrongly."
     ]
+    if results.missing:
+        notes.append(
+            "Who has no mark is not in the files for the LMS, so that nothing there is overwritten: whether that is a "
+            "zero or an excuse is yours to say."
+        )
+    unnumbered = [one.student.student for one in results.marked if not one.told.get("participant")]
+    if unnumbered and len(unnumbered) < len(results.marked):
+        notes.append(
+            f"Moodle's grading worksheet passes over {listed(unnumbered)}: their uploads do not tell the participant's "
+            "number. The gradebook's CSV import takes all, by address or ID number."
+        )
     nameless = [one.student.student for one in results.marked if not (one.student.canvas_id or one.student.sis_login)]
     if nameless and len(nameless) < len(results.marked):
         notes.append(f"Canvas knows these by their name only: {listed(nameless)}. Fill in canvas_id or sis_login.")

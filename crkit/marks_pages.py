@@ -119,7 +119,7 @@ def rule(late: Late | None, due: datetime.datetime | None, zone: str) -> str:
         "zero": "Late work earns no points.",
         "percent": f"Each started day of lateness takes off {shown(late.percent_a_day)} per cent of the points.",
     }[late.rule]
-    grace = f" The first {counted(round(late.grace_minutes), 'minute')} are not late." if late.grace_minutes else ""
+    grace = f" Up to {late.grace_minutes:g} min after it is not late." if late.grace_minutes else ""
     return f"Due: {local(due, zone)}. {said}{grace}"
 
 

@@ -183,7 +183,13 @@ def planted():
         },
     )
     own[8] = result(9, changed={"1": {"status": "ungradable", "points": 0, "value": None, "message": "No table."}})
-    own[9] = result(10, changed={"2": wrong(right_of(10, "table") | {"columns": [["<b>share</b>", [1.0, None, 3.0]]]})})
+    own[9] = result(
+        10,
+        changed={
+            "1": {"hint": "A hint that nobody needs."},
+            "2": wrong(right_of(10, "table") | {"columns": [["<b>share</b>", [1.0, None, 3.0]]]}),
+        },
+    )
     own[10] = result(11, submitted_at=None, time_from="")
     files = [
         {
@@ -359,6 +365,7 @@ def test_feedback_says_how_each_answer_fared(out):
     assert "Look at the days." in text
     assert "orders (amount_eur) of the homes." in text
     assert "Right. 3 of 3 points." in text
+    assert "A hint that nobody needs." not in page(out / "feedback/s010.html").text
     text = page(out / "feedback/s003.html").text
     assert "Wrong in a known way. 1 of 2 points. Here all are called." in text
     assert "everybody is called" in text
@@ -397,7 +404,7 @@ def test_feedback_shows_the_late_rule_as_applied(out, results):
     ("late", "says"),
     [
         (Late(), "Late work loses nothing."),
-        (Late("zero", 0, 1), "Late work earns no points. The first 1 minute are not late."),
+        (Late("zero", 0, 1), "Late work earns no points. Up to 1 min after it is not late."),
     ],
 )
 def test_each_late_rule_has_its_sentence(results, late, says):
@@ -780,12 +787,15 @@ def test_discrimination_that_cannot_be_told_says_why():
 def test_the_class_page_shows_all_that_an_instructor_looks_for(out):
     read = page(out / "class.html")
     assert len(read.all("img")) == 3
+    middle = statistics.median(float(row[-3]) for row in read_csv(out / "grades.csv")[1:13])
     for says in (
         "12 of 14 students handed in something that was graded.",
         "17 criteria are still to be marked by a person",
         "the marks of 9 students are not final",
         "The notebook of s008: timed out. It took more than 180 s.",
         "1 of 11 came late",
+        f"The median of 12 marks is {middle:g} of 14 points",
+        "Who has no mark is not in the files for the LMS",
     ):
         assert says in read.text or any(says in image["alt"] for image in read.all("img")), says
     assert ["5", "everybody is called", "1", "8%"] in read.tables
@@ -838,6 +848,8 @@ def test_what_is_common_or_trivial_is_no_reason():
     results_ = {"results": [0.6012345678, 3.1234567]}
     assert pairs_of(wrong(results_), wrong(results_), kind="3") == {}
     assert pairs_of({"code": "answer_1 = 1"}, {"code": "answer_1 = 1"}) == {}
+    assert len(pairs_of(*[{"code": LONG}] * 3)) == 3
+    assert pairs_of(*[{"code": LONG}] * 4) == {}
     assert pairs_of({"code": "def ("}, {"code": "def ("}) == {}
 
 
@@ -846,6 +858,9 @@ def test_tables_and_decisions_are_compared_by_their_numbers():
     half = {**own, "columns": [own["columns"][0], ["share", [own["columns"][1][1][0], *table["columns"][1][1][1:]]]]}
     assert pairs_of(None, wrong(table), kind="2") == {("s001", "s002"): [(NEIGHBOUR, "2")]}
     assert pairs_of(None, wrong(half), kind="2") == {("s001", "s002"): [(NEIGHBOUR, "2")]}
+    given_share = {**half, "columns": [["share", [half["columns"][1][1][0], 0.5, 0.5]]]}
+    shared = {**wrong(given_share), "right": {"state": "given", "value": half}}
+    assert pairs_of(shared, shared, kind="2") == {}  # the number that both gave is right for both
     decision = {"claim": "c", "number": round(right_of(1, "decision")["number"], 2), "action": "a"}
     assert pairs_of(None, wrong(decision), kind="5") == {("s001", "s002"): [(NEIGHBOUR, "5")]}
 
