@@ -65,7 +65,7 @@ def marks(question, solved, source):
 
 
 def test_there_are_assignments():
-    assert {"segments", "relationships", "hub"} <= set(NAMES)
+    assert {"segments", "relationships", "hub", "loyalty", "feedback"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -546,7 +546,7 @@ QUESTIONS = (
             lambda source: fb.nps(*_counted(_firms(source))).estimate,
             lambda source: round(_points(_firms(source)), 1),
         ),
-        wrong=(lambda source: _points(_firms(source)) / 100, lambda source: -_points(_firms(source)) - 1),
+        wrong=(lambda source: _points(_firms(source)) + 100, lambda source: -_points(_firms(source)) - 1),
     ),
     Question(
         name="2",

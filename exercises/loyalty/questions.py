@@ -1079,7 +1079,7 @@ def _plant(rng: np.random.Generator) -> Plant:
         MODEL,
         segments=tuple(changed),
         holdout_share=rng.uniform(0.3, 0.45),
-        loyalty_lift=rng.uniform(0.0, 0.08) if rng.random() < 0.5 else rng.uniform(0.3, 0.5),
+        loyalty_lift=rng.uniform(0.0, 0.08) if rng.random() < 0.5 else rng.uniform(0.42, 0.6),
         gold_lift=rng.uniform(0.0, 0.1),
         points_pressure=rng.uniform(0.0, 0.1) if rng.random() < 0.4 else rng.uniform(0.4, 0.8),
     )
