@@ -21,6 +21,7 @@ MONTHS = tuple(f"2025-{month:02d}" for month in range(1, 13))
 GOLD_EUR, HIT_EUR = 300.0, 1.0
 POINT_EUR, EXPECTED = 0.05, 0.8
 RUNNING_EUR = 4.0
+MARGIN, SALES = "margin_eur", "amount_eur"
 STEP = "The method is right and one step of it is not: half of the points."
 
 
@@ -103,6 +104,7 @@ def _wait_by_hand(source: Source) -> float:
 # ---- 2 what became of the points of each quarter
 
 
+@functools.lru_cache(maxsize=64)
 def _fate(source: Source, *, of_settled: bool = False, by_lot: bool = False) -> pd.DataFrame:
     lots = _books(source).lots
     quarter = lots["issued_on"].dt.to_period("Q").astype(str).rename("quarter")
@@ -336,7 +338,7 @@ def _double_by_the_margin(source: Source) -> float:
 
 
 @functools.lru_cache(maxsize=32)
-def _effect(source: Source, outcome: str = "margin_eur") -> loyalty.ProgrammeEffect:
+def _effect(source: Source, outcome: str) -> loyalty.ProgrammeEffect:
     return loyalty.programme_effect(loyalty.programme_table(source["customers"], source["orders"], outcome=outcome))
 
 
@@ -361,7 +363,7 @@ def _adjusted_by_hand(source: Source, outcome: str) -> tuple[float, float]:
     return per_customer, per_customer / fitted(table["enrolled_at"].notna())
 
 
-def _net(source: Source, which: str = "adjusted", outcome: str = "margin_eur", cost: float = RUNNING_EUR) -> float:
+def _net(source: Source, which: str = "adjusted", outcome: str = MARGIN, cost: float = RUNNING_EUR) -> float:
     return float(getattr(_effect(source, outcome), which).estimate - cost)
 
 
@@ -889,7 +891,7 @@ QUESTIONS = (
             "enrolled, with sales (amount_eur) for the outcome, as programme_effect gives it."
         ),
         kind="number",
-        solve=lambda source: _effect(source, "amount_eur").enrolled_adjusted.estimate,
+        solve=lambda source: _effect(source, SALES).enrolled_adjusted.estimate,
         points=3,
         relative=0.002,
         absolute=0.06,
@@ -904,36 +906,36 @@ QUESTIONS = (
         misconceptions=(
             _slip(
                 "members against the others",
-                lambda source: _effect(source, "amount_eur").naive.estimate,
+                lambda source: _effect(source, SALES).naive.estimate,
                 "This compares members with everybody else. Good customers join, and would have spent more anyway.",
             ),
             _slip(
                 "on a customer invited",
-                lambda source: _effect(source, "amount_eur").adjusted.estimate,
+                lambda source: _effect(source, SALES).adjusted.estimate,
                 "This is the effect on a customer who was invited, joined or not. Those who did not join were not "
                 "moved, so it is larger on a member. " + STEP,
                 0.5,
             ),
             _slip(
                 "not adjusted",
-                lambda source: _effect(source, "amount_eur").enrolled.estimate,
+                lambda source: _effect(source, SALES).enrolled.estimate,
                 "This is the plain estimate. It is fair, too, but holds more noise than the adjusted one. " + STEP,
                 0.5,
             ),
             _slip(
                 "margin for sales",
-                lambda source: _effect(source).enrolled_adjusted.estimate,
+                lambda source: _effect(source, MARGIN).enrolled_adjusted.estimate,
                 "This is the effect on the margin, after rewards. The question is about sales. " + STEP,
                 0.5,
             ),
         ),
         alternatives=(
             lambda source: _adjusted_by_hand(source, "amount_eur")[1],
-            lambda source: round(_effect(source, "amount_eur").enrolled_adjusted.estimate, 1),
+            lambda source: round(_effect(source, SALES).enrolled_adjusted.estimate, 1),
         ),
         wrong=(
-            lambda source: -_effect(source, "amount_eur").enrolled_adjusted.estimate - 1,
-            lambda source: _effect(source, "amount_eur").enrolled_adjusted.upper,
+            lambda source: -_effect(source, SALES).enrolled_adjusted.estimate - 1,
+            lambda source: _effect(source, SALES).enrolled_adjusted.upper,
         ),
     ),
     Question(
@@ -1031,7 +1033,7 @@ QUESTIONS = (
             ),
             _slip(
                 "sales for margin",
-                lambda source: _net(source, outcome="amount_eur"),
+                lambda source: _net(source, outcome=SALES),
                 "This is the effect on sales. What pays for the programme is margin, after rewards. " + STEP,
                 0.5,
             ),
@@ -1054,7 +1056,7 @@ QUESTIONS = (
         ),
         wrong=(
             lambda source: -_net(source) - 1,
-            lambda source: _effect(source).adjusted.lower - RUNNING_EUR,
+            lambda source: _effect(source, MARGIN).adjusted.lower - RUNNING_EUR,
         ),
     ),
 )
@@ -1097,12 +1099,12 @@ def _unfit(company: Company) -> Sequence[str]:
     reached = _pressure(source).table["quarter"] == 4
     if min(reached.sum(), (~reached).sum()) < 30:
         why.append("few orders reach gold")
-    net = _effect(source).adjusted
+    net = _effect(source, MARGIN).adjusted
     if min(abs(net.lower - RUNNING_EUR), abs(net.upper - RUNNING_EUR)) < 2:
         why.append("whether the programme pays hangs on a euro or two")
     gold = int((source["customers"]["tier"] == "gold").sum())
-    if gold < 40 or _effect(source).holdout < 250:
-        why.append(f"only {gold} gold members or {_effect(source).holdout} customers held out")
+    if gold < 40 or _effect(source, MARGIN).holdout < 250:
+        why.append(f"only {gold} gold members or {_effect(source, MARGIN).holdout} customers held out")
     if (_ladder(source).table["redeemed"] <= 0).any():
         why.append("a quarter of whose points none is redeemed")
     return why or coinciding(QUESTIONS, source)
@@ -1110,7 +1112,7 @@ def _unfit(company: Company) -> Sequence[str]:
 
 def _difficulty(company: Company) -> Mapping[str, float]:
     source = source_of(ASSIGNMENT, company.tables)
-    net = _effect(source).adjusted
+    net = _effect(source, MARGIN).adjusted
     return {
         "points that the failed job left on the accounts": float(_overdue(source)),
         "nearest end of the effect's interval to the cost (EUR)": float(
