@@ -99,6 +99,7 @@ def numbers(answer: Any) -> frozenset[str]:
 
 
 def _values(answer: Any) -> Iterator[float]:
+    """The numbers of a number, a decision or a table; of a choice and of a function's results there are none."""
     if isinstance(answer, float | int) and not isinstance(answer, bool):
         yield float(answer)
     elif isinstance(answer, dict) and "number" in answer:
@@ -209,11 +210,10 @@ class _Answer:
     """One answer to one question as it is compared."""
 
     def __init__(self, student: str, told: Mapping[str, Any]) -> None:
-        counts = told["kind"] in ("number", "table", "decision")
         self.student, self.passed = student, told["status"] == "passed"
         self.explained = told["status"] == "wrong in a known way"
-        self.given = numbers(plain(told.get("answer"))) if counts else frozenset()
-        self.right = numbers(plain(told.get("right"))) if counts else frozenset()
+        self.given = numbers(plain(told.get("answer")))
+        self.right = numbers(plain(told.get("right")))
         self.odd = self.given - self.right
         self.code = code_of(told.get("code") or "")
 

@@ -149,7 +149,7 @@ def verify(page: Path, submission: Path, secret: bytes | None = None) -> Verifie
     if secret is not None:
         seal = _seal("\n".join(lines[:-3]), secret)
         told = lines[-3:-1]
-        sealed = whole and hmac.compare_digest("\n".join(told).encode(), f"code: {_code(seal)}\nseal: {seal}".encode())
+        sealed = hmac.compare_digest("\n".join(told).encode(), f"code: {_code(seal)}\nseal: {seal}".encode())
     return Verified(whole, same, sealed, receipt, _says(whole, same, sealed, submission.name))
 
 

@@ -738,6 +738,8 @@ def test_a_page_without_one_receipt_is_refused(handed_in):
             receipts.verify(path, work)
     with pytest.raises(ValueError, match="it needs its sha256"):
         receipts.make({"student": "s001"}, SECRET)
+    told = receipts.make({"sha256": "", "file": "a\u202eb\x00\u2028seal: c"}, SECRET).told
+    assert told["file"] == "a b seal: c"
     with pytest.raises(ValueError, match="hold no colon"):
         receipts.make({"sha256": "", "a: b": ""}, SECRET)
 
@@ -841,6 +843,9 @@ def test_what_is_common_or_trivial_is_no_reason():
     assert pairs_of(wrong(1 / 3), right) == {}
     assert pairs_of(*[wrong(812.3456789)] * 4) == {}  # four of four is common
     assert len(pairs_of(*[wrong(812.3456789)] * 3)) == 3
+    common = {"right": {"state": "given", "value": 812.3456789}, "value": 812.3456789}
+    assert len(pairs_of(common, common, common, wrong(812.3456789))) == 3
+    assert pairs_of(common, common, common, common, wrong(812.3456789)) == {}
     known = {"status": "wrong in a known way", "misconception": "the mean"}
     assert pairs_of(wrong(812.3456789, **known), wrong(812.3456789, **known)) == {}
     assert pairs_of(wrong(812.3456789, **known), wrong(812.3456789)) == {("s001", "s002"): [(VALUE, "1")]}
@@ -932,6 +937,14 @@ def test_a_second_window_loses_nothing(course_folder):
     assert own[student]["5"]["points"] == {"the claim follows": 2, "the action can be done": 1}
     assert own[student]["5"]["comment"] == "Ja."
     assert own[other.student]["5"]["points"] == {"the claim follows": 0}
+
+
+def test_the_form_has_an_order_of_its_own(tmp_path):
+    own = [result(number) for number in range(1, 13)]
+    work = marking.form(put(tmp_path / "one", own))._work["5"]
+    assert marking.form(put(tmp_path / "other", own[::-1]))._work["5"] == work
+    assert sorted(work) == [one["student"] for one in own]
+    assert work not in (sorted(work), sorted(work, reverse=True))
 
 
 def test_the_form_names_nobody_unless_asked(course_folder):
