@@ -15,7 +15,7 @@ export OPENBLAS_NUM_THREADS := 1
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help lab run test lint refresh setup setup-reader lock clean
+.PHONY: help lab run test rehearsal lint refresh setup setup-reader lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ run: setup-reader  ## set up, and run every notebook into build/workbook/ (JOBS=
 
 test: setup  ## set up, and run every check and test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+
+rehearsal: setup  ## set up, and play an assignment with a class of 30, from the first zip to the feedback in a browser
+	@$(PY) tools/rehearsal.py
 
 lint: setup  ## check style and types alone
 	@$(PY) -m ruff check

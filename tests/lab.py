@@ -23,6 +23,12 @@ QUIET = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
 }
+# what the tests' own packages add to JupyterLab, and a reader does not have
+NOT_A_READERS = ("@jupyter/nbgrader", "@jupyter-notebook/lab-extension")
+NOT_A_READERS_SERVERS = ("notebook", "nbgrader.server_extensions.formgrader", "nbgrader.server_extensions.course_list")
+NOT_A_READERS_SERVERS += tuple(
+    f"nbgrader.server_extensions.{name}" for name in ("validate_assignment", "assignment_list")
+)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-component-update"]
 FLAGS += ["--disable-background-networking", "--disable-sync", "--disable-dev-shm-usage"]
 BROKEN_WIDGET = ("Error displaying widget", "Loading widget", "Widget not found", "Failed to load model")
@@ -52,6 +58,9 @@ def jupyterlab(root: Path, settings: Path) -> Iterator[str]:
         file = settings / f"{plugin}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(values))
+    page = settings / "config" / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True)
+    page.write_text(json.dumps({"disabledExtensions": dict.fromkeys(NOT_A_READERS, True)}))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -66,6 +75,7 @@ def jupyterlab(root: Path, settings: Path) -> Iterator[str]:
     for name in ("CRKIT_HEADLESS", "PYTEST_CURRENT_TEST"):
         environment.pop(name, None)
     command = [sys.executable, "-m", "jupyter", "lab", "--allow-root", "--no-browser", "--ServerApp.ip=127.0.0.1"]
+    command += [f"--ServerApp.jpserver_extensions={name}=False" for name in NOT_A_READERS_SERVERS]
     command += [f"--port={port}", f"--IdentityProvider.token={TOKEN}", f"--ServerApp.root_dir={root}"]
     log = settings / "lab.log"
     with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as server:
