@@ -587,8 +587,8 @@ QUESTIONS = (
             "Write answer_3(orders, day, threshold, within). The table orders has customer_id, ordered_at and "
             "amount_eur; day is a pd.Timestamp at midnight. A customer's spend is the sum of amount_eur in the "
             "calendar year of that day, up to the end of that day. For each customer with an order in that time whose "
-            "spend is below the threshold by at most within EUR return customer_id and missing_eur, the threshold less "
-            "the spend."
+            "spend is below the threshold, but by no more than within (EUR), return customer_id and missing_eur: the "
+            "threshold less the spend."
         ),
         kind="function",
         returns="table",
