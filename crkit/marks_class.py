@@ -187,10 +187,11 @@ def _questions(results: Results) -> list[str]:
     for item in found:
         if item.share < _HARD:
             look.append(f"Question {item.name} is missed by most: {item.share:.0%} of its points.")
-        if item.share > _EASY:
-            look.append(f"Question {item.name} is answered by nearly all: {item.share:.0%} of its points.")
         if item.discrimination and item.discrimination.upper < 0:
             look.append(f"Question {item.name}: who does well elsewhere does worse here. Look at how it is worded.")
+    easy = [item.name for item in found if item.share > _EASY]
+    if easy:
+        look.append(f"More than {_EASY:.0%} of the points are given in: {listed(easy)}.")
     return [
         "<h2>Questions</h2>",
         picture(_plot_questions(found)),
@@ -245,6 +246,7 @@ def _plot_questions(found: Sequence[Item]) -> figures.Figure:
     ax.set_yticks(places, [f"{item.name} ({item.level})" for item in found])
     ax.invert_yaxis()
     ax.set(xlabel="answers", ylabel="question")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(False, axis="y")
     figures.legend(ax, loc="upper center", bbox_to_anchor=(0.45, -0.16 - 0.5 / len(found)), ncols=5)
     hardest = min(found, key=lambda item: item.share)
@@ -297,7 +299,7 @@ def _plot_times(known: Sequence[Marked], results: Results) -> figures.Figure:
     ax.axvline(0, color=figures.INK, linewidth=1.2)
     ax.set(xlabel=f"{unit} after {point}", ylabel="files so far")
     ax.yaxis.get_major_locator().set_params(integer=True)
-    figures.legend(ax, loc="upper left")
+    figures.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
     last_day = int((abs(hours) <= 24).sum()) if results.due else 0
     title = (
         f"{late.sum()} of {len(known)} came late, {last_day} within a day of the due time"

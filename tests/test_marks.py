@@ -797,6 +797,7 @@ def test_the_class_page_shows_all_that_an_instructor_looks_for(out):
         "The notebook of s008: timed out. It took more than 180 s.",
         "1 of 11 came late",
         f"The median of 12 marks is {middle:g} of 14 points",
+        "More than 90% of the points are given in: 3.",
         "Who has no mark is not in the files for the LMS",
     ):
         assert says in read.text or any(says in image["alt"] for image in read.all("img")), says
