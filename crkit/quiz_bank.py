@@ -400,7 +400,8 @@ def _judge_text(item: Item, text: str) -> Note:
 
 
 def _asked(number: int, item: Item) -> str:
-    return f"<div><p><b>{number}.</b> {html.escape(item.stem)} <i>{KINDS[item.kind]}</i></p>{_table_html(item)}</div>"
+    asked = f"<p><b>{number}.</b> {html.escape(item.stem)} <i>{KINDS[item.kind]}</i></p>"
+    return f'<div style="line-height:1.5">{asked}{_table_html(item)}</div>'
 
 
 def _unfolded(number: int, item: Item) -> str:
@@ -442,7 +443,11 @@ def _table(item: Item) -> ET.Element | None:
 
 def _table_html(item: Item) -> str:
     table = _table(item)
-    return "" if table is None else ET.tostring(table, encoding="unicode", method="html")
+    if table is None:
+        return ""
+    for cell in (*table.iter("th"), *table.iter("td")):
+        cell.set("style", "text-align:left;padding-right:1.5em")
+    return ET.tostring(table, encoding="unicode", method="html")
 
 
 def _body(item: Item) -> ET.Element:
