@@ -801,9 +801,9 @@ QUESTIONS = (
         title="What the silent say",
         ask=(
             "The table calls holds the scores of customers who did not answer an NPS survey: they were drawn by lot "
-            "among all such surveys sent before 18 December 2025 and rung up, and all of them told their score. Give "
-            "the upper end of the 95 % interval of the NPS of those who do not answer, in points, as nps gives it from "
-            "counts. One decimal is enough."
+            "among all such surveys sent before 18 December 2025 and rung up, and all of them gave a score. Give "
+            "the upper end of the 95 % interval of the NPS of those who do not answer, in points, as fb.nps gives it "
+            "from counts. One decimal is enough."
         ),
         kind="number",
         solve=lambda source: float(_silent(source).upper),
@@ -993,7 +993,7 @@ QUESTIONS = (
             "the others? The NPS of all is the mean of the two, weighed with the shares of the surveys that were and "
             "were not answered. Give a dict with claim, number and action. The number: answered less all, in points. "
             "One decimal is enough. Say in the claim whether chance alone may explain it: the standard error is that "
-            "of the NPS of the calls (se of nps), times the share of surveys that were not answered."
+            "of the NPS of the calls (se of fb.nps), times the share of surveys that were not answered."
         ),
         kind="decision",
         solve=_too_high,
