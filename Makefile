@@ -27,7 +27,7 @@ run: setup-reader  ## set up, and run every notebook into build/workbook/ (JOBS=
 	@$(PY) -m crkit run --all --out build/workbook --jobs $(JOBS)
 
 test: setup  ## set up, and run every check and test
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup
+	@PYTHONPATH="$(CURDIR)/tests/quick$${PYTHONPATH:+:$$PYTHONPATH}" $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 rehearsal: setup  ## set up, and play an assignment with a class of 30, from the first zip to the feedback in a browser
 	@$(PY) tools/rehearsal.py

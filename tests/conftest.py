@@ -66,6 +66,8 @@ socket.getaddrinfo = lambda host, *a, **k: resolve(host, *a, **k) if inside((hos
 
 import sys
 
+sys.modules["rfc3987_syntax"] = None
+
 class Lacking:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in os.environ["CRKIT_TEST_LACKING"].split():

@@ -14,12 +14,6 @@ import teaching
 
 from crkit import assignments, handout, nbgrader_form
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    from nbgrader.apps import NbGraderAPI
-    from nbgrader.validator import Validator
-    from traitlets.config import Config
-
 pytestmark = pytest.mark.filterwarnings("ignore")  # of nbgrader's own libraries
 
 
@@ -30,6 +24,12 @@ def its(tmp_path):
 
 def test_nbgrader_generates_validates_and_grades_it(its, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # it starts alembic
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from nbgrader.apps import NbGraderAPI
+        from nbgrader.validator import Validator
+        from traitlets.config import Config
+
     folder = tmp_path / "nbgrader"
     nbgrader_form.write(its, its.task("tiny"), folder)
     config = Config()
