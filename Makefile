@@ -23,7 +23,8 @@ help:  ## list the commands
 lab: setup-reader  ## set up, and open the workbook in JupyterLab
 	@$(PY) -m jupyter lab --LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate notebooks/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
-run: setup-reader  ## set up, and run every notebook into build/workbook/ (JOBS=4: four at a time)
+run: setup-reader  ## set up, and run every notebook into build/workbook/, with the instructor's guide (JOBS=4: four at a time)
+	@$(PY) -m crkit guide --out build/workbook
 	@$(PY) -m crkit run --all --out build/workbook --jobs $(JOBS)
 
 test: setup  ## set up, and run every check and test

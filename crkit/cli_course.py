@@ -1,4 +1,4 @@
-"""The commands for teaching: a course, its assignments, their grading, the quiz bank and slides."""
+"""The commands for teaching: a course, its assignments, their grading, the quiz bank, slides and the guide."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-COMMANDS = ("course", "assign", "grade", "receipt", "quiz", "slides")
+COMMANDS = ("course", "assign", "grade", "receipt", "quiz", "slides", "guide")
 UNSAFE = "--run-without-sandbox"
 
 
@@ -83,6 +83,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     slides.add_argument("topic", metavar="TOPIC", help="the topic word, for example segments")
     slides.add_argument("--out", default="slides", metavar="FOLDER", help="where they go (default: %(default)s)")
 
+    guide = commands.add_parser(
+        "guide",
+        help="make a web page of the instructor's guide",
+        description="Make a web page of the instructor's guide, one HTML file that needs no network.",
+    )
+    guide.add_argument("--out", default="guide", metavar="FOLDER", help="where it goes (default: %(default)s)")
+
 
 def work(options: argparse.Namespace) -> int:
     """Do what one of `COMMANDS` asks for.
@@ -100,6 +107,7 @@ def work(options: argparse.Namespace) -> int:
         "receipt": _receipt,
         "quiz": _quiz,
         "slides": _slides,
+        "guide": _guide,
     }[options.command](options)
 
 
@@ -195,4 +203,11 @@ def _slides(options: argparse.Namespace) -> int:
     from crkit import slides
 
     _say(f"  {slides.write(options.topic, options.out)}")
+    return 0
+
+
+def _guide(options: argparse.Namespace) -> int:
+    from crkit import guide
+
+    _say(f"  {guide.write(options.out)}")
     return 0
