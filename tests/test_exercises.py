@@ -14,6 +14,8 @@ from crkit.questions.core import Misconception, Question, judge
 
 FOLDERS = sorted(file.parent for file in assignments.exercises_dir().glob("*/questions.py"))
 NAMES = [folder.name for folder in FOLDERS]
+# an assignment's tests stay in one worker, which draws and solves each company once
+EACH = [pytest.param(name, marks=pytest.mark.xdist_group(f"assignment {name}")) for name in NAMES]
 SECRET = b"a secret of the tests"
 STUDENTS = tuple(f"student{number}" for number in range(10))
 LEVELS = ("apply", "analyse", "evaluate")
@@ -68,7 +70,7 @@ def test_there_are_assignments():
     assert {"segments", "relationships", "hub", "loyalty", "feedback"} <= set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_an_assignment_rises_from_apply_to_evaluate_through_every_kind_of_question(name):
     questions = assignment(name).questions
     assert 8 <= len(questions) <= 12
@@ -81,7 +83,7 @@ def test_an_assignment_rises_from_apply_to_evaluate_through_every_kind_of_questi
     assert 90 <= assignment(name).minutes <= 120
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_every_question_is_complete(name):
     for question in assignment(name).questions:
         where = f"{name}, question {question.name}"
@@ -102,7 +104,7 @@ def test_every_question_is_complete(name):
             assert all(earns.endswith(".") and example.endswith(".") for _, earns, example in line.levels), where
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_notebook_asks_every_question_with_its_points(name):
     cells = notebook(name).cells
     answers = tagged(name, "answer")
@@ -131,14 +133,14 @@ def test_the_notebook_asks_every_question_with_its_points(name):
     assert cells[-1].source == "from crkit.handin import show\n\nshow(globals())"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_notebook_is_stored_without_outputs_and_names(name):
     for number, cell in enumerate(notebook(name).cells):
         assert cell.id == f"c{number}"
         assert cell.cell_type == "markdown" or not (cell.outputs or cell.execution_count)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("student", STUDENTS)
 def test_the_solutions_of_the_notebook_get_full_marks(name, student, monkeypatch):
     source = drawn(name, student).source
@@ -155,10 +157,10 @@ def test_the_solutions_of_the_notebook_get_full_marks(name, student, monkeypatch
         assert (outcome.status, outcome.points) == ("right", question.points), outcome
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_every_known_wrong_way_gets_the_marks_that_it_should(name):
     differs = Counter()
-    for student in STUDENTS:
+    for student in STUDENTS[:5]:
         source = drawn(name, student).source
         for question in once(name):
             if question.kind == "function" and student not in STUDENTS[:2]:
@@ -181,7 +183,7 @@ def test_every_known_wrong_way_gets_the_marks_that_it_should(name):
             assert differs[question.name, known.name], f"question {question.name}: {known.name} is never wrong"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_other_forms_of_right_answers_pass_and_wrong_ones_do_not(name):
     for student in STUDENTS[:3]:
         source = drawn(name, student).source
@@ -197,7 +199,7 @@ def test_other_forms_of_right_answers_pass_and_wrong_ones_do_not(name):
                 assert outcome.points < question.points
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_a_draw_is_the_same_again_and_another_secret_gives_another_company(name):
     student = min(STUDENTS, key=lambda one: drawn(name, one).draw)
     first, again = drawn(name, student), assignments.draw(assignment(name), SECRET, student)
@@ -212,7 +214,7 @@ def test_a_draw_is_the_same_again_and_another_secret_gives_another_company(name)
     assert first.source.company is None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_students_get_different_companies_of_which_a_third_or_more_are_fit(name):
     each = [drawn(name, student) for student in STUDENTS]
     assert len({one.company.seed for one in each}) == len(each)
@@ -227,7 +229,7 @@ def test_students_get_different_companies_of_which_a_third_or_more_are_fit(name)
     assert plants[0] == plants[1] != plants[2]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_the_difficulty_of_a_company_is_a_few_numbers(name):
     each = [assignment(name).difficulty(drawn(name, student).company) for student in STUDENTS[:3]]
     assert 2 <= len(each[0]) <= 4
@@ -236,7 +238,7 @@ def test_the_difficulty_of_a_company_is_a_few_numbers(name):
         assert all(type(value) is float and math.isfinite(value) for value in figures.values())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EACH)
 def test_a_company_with_too_few_customers_is_refused(name):
     few = dataclasses.replace(assignment(name), n_customers=100)
     assert few.unfit(assignments.company_of(few, 1, 1))
