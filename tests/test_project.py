@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import crkit
-from crkit import cli, workbook
+from crkit import assignments, cli, workbook
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -125,15 +125,29 @@ def test_the_readme_and_make_help_list_the_same_commands():
     assert named <= listed
 
 
-def test_the_analysts_lines_in_the_readme_are_commands():
+def test_the_lines_in_the_readme_are_commands():
     lines = re.findall(r"^    \.venv/bin/crkit (.*)", read("README.md"), re.MULTILINE)
     options = [cli.parser().parse_args(shlex.split(line)) for line in lines]
-    assert [one.command for one in options] == ["hub", "check-data", "run", "new", "run", "run", "run", "run"]
+    teaching = ["course", "assign", "grade", "quiz", "slides"]
+    assert [one.command for one in options] == ["hub", *teaching, "check-data", "run", "new", *["run"] * 4]
     for one in (one for one in options if one.command in ("run", "new")):
         typed = {word.partition("=")[0] for word in one.parameter}
         assert typed <= set(workbook.parameters(workbook.read(workbook.find(one.topic))))
     margin = workbook.parameters(workbook.read(workbook.find("segments")))["margin"].default
     assert f"{margin:.0%} is assumed".replace("%", " %") in read("README.md")
+
+
+def test_the_table_of_assignments_says_what_they_are():
+    text = read("exercises/README.md")
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in text.splitlines() if row.startswith("| [`")]
+    assert sorted(row[0] for row in rows) == [f"[`{name}`]({name}/)" for name in assignments.names()]
+    for row in rows:
+        task = assignments.load(assignments.find(row[0].split("`")[1]))
+        program = sum(question.points for question in task.questions)
+        person = sum(line.levels[0][0] for question in task.questions for line in question.rubric)
+        assert row[2:] == [task.title, str(task.minutes), str(len(task.questions)), f"{program} + {person}"], row[0]
+    for line in re.findall(r"^    crkit (.*)", text, re.MULTILINE):
+        cli.parser().parse_args(shlex.split(line))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +180,7 @@ def test_make_says_which_python_is_missing(tmp_path):
 
 
 def test_links_between_documents_lead_somewhere():
-    for name in ("README.md", "CONTRIBUTING.md", "datasets/README.md"):
+    for name in ("README.md", "CONTRIBUTING.md", "datasets/README.md", "exercises/README.md"):
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", read(name)):
             assert ((ROOT / name).parent / target).exists(), f"{name}: {target}"
 
