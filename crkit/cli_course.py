@@ -142,7 +142,7 @@ def _assign(options: argparse.Namespace) -> int:
     out = Path(options.out or its.folder / "handout" / task.name)
     made = handout.hand_out(its, task, out, jobs=options.jobs)
     count = sum(1 for _ in tqdm(made, total=len(its.roster), unit="zip", disable=not sys.stderr.isatty()))
-    _say(f"{count} zips in {out}\nHow alike the companies are: {out / 'spread.html'}")
+    _say(f"{count} zip{'s' * (count != 1)} in {out}\nHow alike the companies are: {out / 'spread.html'}")
     return 0
 
 
@@ -153,6 +153,8 @@ def _grade(options: argparse.Namespace) -> int:
 
     its = course.read(Path(options.course))
     given = Path(options.submissions)
+    if not given.exists():
+        raise ValueError(f"there is no {given}: name the folder, zip or notebook of the submissions")
     name = options.assignment or (given.stem if given.stem in its.tasks else "")
     if not name and len(its.tasks) == 1:
         name = next(iter(its.tasks))
@@ -162,6 +164,7 @@ def _grade(options: argparse.Namespace) -> int:
     if not options.unsafe and (why := sandbox.available()):
         raise RuntimeError(f"nothing was run: {why}. Students' code can do what you can: {UNSAFE} runs it all the same")
     out = Path(options.out or its.folder / "results" / task.name)
+    before = {file.stem for file in (out / "results").glob("*.json")}
     graded = grading.grade(its, task, given, out, jobs=options.jobs, shut_in=not options.unsafe)
     with tqdm(unit="submission", disable=not sys.stderr.isatty()) as bar:
         done = [each for each in graded if bar.update() is not False]
@@ -169,6 +172,11 @@ def _grade(options: argparse.Namespace) -> int:
     again = sum(each.again for each in done)
     kept = f", {again} of them before" if again else ""
     _say(f"{len(done)} of {len(its.roster)} students graded{kept}")
+    lost = sorted(before - {each.student for each in done})
+    if lost:
+        _say(f"  LOST: {len(lost)} had a result before and have none now, their files are gone: {', '.join(lost)}")
+    if not any(each.points for each in done):
+        _say("  Nobody has a point: are these the notebooks that were handed in, and not those that were handed out?")
     for file, about in (
         ("class.html", "how it went, and what became of every file"),
         ("marking.ipynb", "what only a person can mark"),

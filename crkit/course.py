@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime
+import hashlib
+import hmac
 import io
 import re
 import secrets
@@ -119,6 +121,11 @@ class Course:
     tasks: Mapping[str, Task]
     limits: Limits
 
+    @property
+    def mark(self) -> str:
+        """What stands in the notebooks that were handed out with this secret; it tells nothing of the secret."""
+        return hmac.new(self.secret, b"course", hashlib.sha256).hexdigest()[:16]
+
     def task(self, name: str) -> Task:
         """One of its assignments.
 
@@ -178,7 +185,7 @@ def read(folder: Path) -> Course:
     try:
         text = tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is not valid TOML: {error}") from error
+        raise ValueError(f"{file} is not valid TOML: {error}; a time is written as 2027-03-19T23:59:00") from error
     _known(file, "the file", text, ("name", "secret", "time_zone", "late", "limits", "assignments"))
     zone = text.get("time_zone", "UTC")
     try:
@@ -260,7 +267,7 @@ def _roster(file: Path) -> tuple[Student, ...]:
     for needed in ROSTER[:2]:
         if needed not in columns:
             raise ValueError(f"{file} has no column {needed!r}; its columns are {', '.join(columns) or 'none'}")
-    students, seen = [], dict[str, int]()
+    students, seen = [], dict[tuple[str, str], int]()
     for row in reader:
         line = reader.line_num
         values = {name: (row.get(name) or "").strip() for name in ROSTER}
@@ -271,13 +278,13 @@ def _roster(file: Path) -> tuple[Student, ...]:
             raise ValueError(
                 f"{file}, line {line}: student is {student!r}; give an identifier of letters, digits, _, . and -"
             )
-        if student.casefold() in seen:
-            raise ValueError(
-                f"{file}, line {line}: student {student} stands in line {seen[student.casefold()]} already"
-            )
         if not values["name"]:
             raise ValueError(f"{file}, line {line}: student {student} has no name")
-        seen[student.casefold()] = line
+        for column in (name for name in ROSTER if name != "name" and values[name]):
+            told = (column, str(values[column]).casefold())
+            if told in seen:
+                raise ValueError(f"{file}, line {line}: {column} {values[column]} stands in line {seen[told]} already")
+            seen[told] = line
         students.append(Student(**values))
     if not students:
         raise ValueError(f"{file} names no student")
@@ -317,11 +324,14 @@ _README = """\
    the tables of that student's own company, and `spread.html`, which shows that nobody has a much harder one. Send
    each student their zip: as an individual file in the LMS, or by mail merge.
 3. **Collect.** When the time has come, download all submissions from the LMS as one zip, and put it into
-   `submissions/segments/` as it is. Folders and single notebooks do as well. If you know the times of upload better
-   than the zip does, put them into `times.csv` beside it, with the columns `file` and `submitted_at`.
+   `submissions/segments/` as it is, and leave it there: what is graded is what lies there. Folders and single notebooks
+   do as well. Of several tries the last one in time counts, or the last of all if none is in time. If you know the
+   times of upload better than the zip does, put them into `times.csv` beside it, with the columns `file` and
+   `submitted_at`.
 4. **Grade.** `crkit grade submissions/segments --course .` runs every notebook shut in and judges its answers. Stop it
    when you like: it goes on where it stopped. `results/segments/` then holds all that follows.
 5. **Read.** Open `class.html`: how it went, what the class misunderstood, what became of every file, and what you might
    look at. Open `marking.ipynb` in JupyterLab for what only a person can mark; it writes into the same results.
-6. **Give back.** Upload `grades_canvas.csv` or `grades_moodle.csv`, and send each student `feedback/<student>.html`.
+6. **Give back.** Upload `grades_canvas.csv` (Canvas asks which assignment it is) or `grades_moodle.csv`, and send each
+   student `feedback/<student>.html`. `handout/segments/handout.csv` has names, addresses and files for a mail merge.
 """

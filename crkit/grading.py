@@ -100,9 +100,18 @@ def grade(
     """
     if shut_in and (why := sandbox.available()):
         raise RuntimeError(f"submissions cannot be shut in here, so nothing was run: {why}")
+    handed = course.folder / "handout"
+    if Path(given).resolve().is_relative_to(handed.resolve()):
+        raise ValueError(f"{given} is in {handed}: that is what you handed out; name what was handed in")
     others = sorted({*course.tasks, *assignments.names()} - {task.name})
     closes_at = None if task.due is None else task.due + task.late.grace
-    found = intake.sort(intake.collect(given, course.zone), course.roster, task.name, others, closes_at)
+    found = intake.sort(intake.collect(given, course.zone), course.roster, task.name, others, closes_at, course.mark)
+    if not any(each.became == "graded" for each in found):
+        first = found[0]
+        raise ValueError(
+            f"none of the {len(found)} file(s) in {given} can be graded, so nothing was changed; "
+            f"for example {first.upload.name}: {first.why}"
+        )
     results = out / "results"
     results.mkdir(parents=True, exist_ok=True)
     _files.write_text(out / "files.json", intake.as_json(found))

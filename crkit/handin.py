@@ -15,7 +15,25 @@ FILE = "questions.json"  # beside the notebook: how each question's answer is re
 _MOST_TEXT = 60
 
 
-def show(namespace: Mapping[str, Any], file: str | Path = FILE) -> pd.DataFrame:
+class Shown:
+    """What `show` gives: shows itself in a notebook in full.
+
+    Attributes:
+        table: one row a question: ``question`` (the index), ``title``, ``points`` and ``what is read``.
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+
+    def __repr__(self) -> str:
+        return self.table.to_string()
+
+    def _repr_html_(self) -> str:
+        with pd.option_context("display.max_colwidth", None):
+            return str(self.table.to_html(border=0, justify="left"))
+
+
+def show(namespace: Mapping[str, Any], file: str | Path = FILE) -> Shown:
     """Show what the grading will read from a notebook, question by question.
 
     Args:
@@ -23,7 +41,7 @@ def show(namespace: Mapping[str, Any], file: str | Path = FILE) -> pd.DataFrame:
         file: what the assignment came with.
 
     Returns:
-        One row a question: ``question``, ``title``, ``points`` and ``what is read``. Nothing is judged.
+        What is read, question by question. Nothing is judged.
 
     Raises:
         FileNotFoundError: if the file is not there.
@@ -34,7 +52,7 @@ def show(namespace: Mapping[str, Any], file: str | Path = FILE) -> pd.DataFrame:
     for asked in json.loads(Path(file).read_text(encoding="utf-8")):
         form = Form(**{**asked["form"], "choices": tuple(asked["form"]["choices"])})
         rows.append((form.name, asked["title"], asked["points"], _read(form, namespace)))
-    return pd.DataFrame(rows, columns=["question", "title", "points", "what is read"]).set_index("question")
+    return Shown(pd.DataFrame(rows, columns=["question", "title", "points", "what is read"]).set_index("question"))
 
 
 def _read(form: Form, namespace: Mapping[str, Any]) -> str:
@@ -43,6 +61,9 @@ def _read(form: Form, namespace: Mapping[str, Any]) -> str:
         return f"nothing: there is no {name}"
     answer = namespace[name]
     if form.kind == "function" and callable(answer):
+        code = getattr(answer, "__code__", None)
+        if code is not None and not code.co_names and code.co_consts in ((None,), (..., None)):
+            return "nothing: the function does nothing yet"
         return "a function; it is called when it is graded"
     taken = take(form, answer)
     if taken["state"] != "given":
@@ -52,7 +73,7 @@ def _read(form: Form, namespace: Mapping[str, Any]) -> str:
         columns = ", ".join(str(name) for name, _ in value["columns"])
         return f"a table of {len(value['rows'])} rows by {', '.join(form.keys)}, with {columns}"
     if form.kind == "decision":
-        texts = "; ".join(f"{part}: {_short(value[part])}" for part in ("claim", "action"))
+        texts = "; ".join(f"{part}: {_short(value[part]) or 'MISSING'}" for part in ("claim", "action"))
         number = "cannot be read" if value["number"] is None else f"{value['number']:.6g}"
         return f"number: {number}; {texts}"
     return f"{value:.6g}" if isinstance(value, float) else _short(str(value))

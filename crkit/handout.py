@@ -82,6 +82,21 @@ def points_of(question: Question) -> str:
     return f"{question.points} + {rubric}" if rubric else str(question.points)
 
 
+def columns(source: Source) -> str:
+    """What the columns of the tables mean; those of tables that the kit does not describe by name alone."""
+    lines = []
+    for name, table in source.tables.items():
+        known = {f.name: f for f in datasets.fields(name)} if name in datasets.table_names() else {}
+        lines += [f"{name}.csv", ""]
+        for column in table.columns:
+            one = known.get(column)
+            unit = f" ({one.unit})" if one and one.unit else ""
+            values = f" One of: {', '.join(one.enum)}." if one and one.enum else ""
+            lines.append(f"  {column}{unit}{f': {one.description}.' if one else ''}{values}")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def source_notebook(folder: Path) -> NotebookNode:
     """The source notebook of an assignment, with its solutions.
 
@@ -95,13 +110,14 @@ def source_notebook(folder: Path) -> NotebookNode:
         raise ValueError(f"{file} cannot be read as a notebook: {error}") from error
 
 
-def student_notebook(source: NotebookNode, name: str, student: str) -> NotebookNode:
+def student_notebook(source: NotebookNode, name: str, student: str, mark: str = "") -> NotebookNode:
     """The notebook that a student gets: the source without its solutions.
 
     Args:
         source: of the assignment.
         name: of the assignment.
         student: whose it is; stands in the notebook's metadata.
+        mark: of the course; stands there as well.
 
     Raises:
         ValueError: if a cell with a solution names no answer, or a mark is left over.
@@ -119,7 +135,7 @@ def student_notebook(source: NotebookNode, name: str, student: str) -> NotebookN
     made = cast(NotebookNode, nbformat.v4.new_notebook(cells=cells))
     made.metadata.update(
         kernelspec={"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
-        crkit={"assignment": name, "student": student},
+        crkit={"assignment": name, "student": student, "course": mark},
     )
     return made
 
@@ -161,8 +177,8 @@ def hand_out(course: Course, task: Task, out: Path, *, jobs: int = 0) -> Iterato
     Args:
         course: whose students get it.
         task: the assignment.
-        out: the folder for ``<student>_<assignment>.zip``, ``spread.csv`` and ``spread.html``; made if missing. Handing
-            out again makes the same files.
+        out: the folder for ``<student>_<assignment>.zip``, ``handout.csv`` for a mail merge, ``spread.csv`` and
+            ``spread.html``; made if missing. Handing out again makes the same files.
         jobs: how many at a time; 0 is one a processor.
 
     Yields:
@@ -173,12 +189,14 @@ def hand_out(course: Course, task: Task, out: Path, *, jobs: int = 0) -> Iterato
     """
     source_notebook(task.folder)
     out.mkdir(parents=True, exist_ok=True)
-    work = [(task, course.secret, student, out) for student in course.roster]
+    work = [(course, task, student, out) for student in course.roster]
     done: list[Handed] = []
     for handed in in_processes(_hand_to, work, jobs):
         done.append(handed)
         yield handed
     report(course, task, done, out)
+    merged = pd.DataFrame(course.roster)[["student", "name", "email"]].assign(zip=[each.zip.name for each in done])
+    _files.write_text(out / "handout.csv", merged.to_csv(index=False, lineterminator="\n"))
 
 
 def in_processes(function: Callable[[Given], Made], work: Sequence[Given], jobs: int) -> Iterator[Made]:
@@ -192,14 +210,15 @@ def in_processes(function: Callable[[Given], Made], work: Sequence[Given], jobs:
         yield from pool.map(function, work)
 
 
-def _hand_to(work: tuple[Task, bytes, Student, Path]) -> Handed:
-    task, secret, student, out = work
+def _hand_to(work: tuple[Course, Task, Student, Path]) -> Handed:
+    course, task, student, out = work
     assignment = assignments.load(task.folder)
-    drawn = assignments.draw(assignment, secret, student.student)
-    notebook = student_notebook(source_notebook(task.folder), task.name, student.student)
+    drawn = assignments.draw(assignment, course.secret, student.student)
+    notebook = student_notebook(source_notebook(task.folder), task.name, student.student, course.mark)
     files = tables_as_files(drawn.source) | {
         f"{task.name}.ipynb": (nbformat.writes(notebook) + "\n").encode(),
         handin.FILE: forms(assignment),
+        "COLUMNS.txt": columns(drawn.source).encode(),
         "READ_ME.txt": _READ_ME.format(name=task.name, title=assignment.title).encode(),
     }
     path = out / f"{student.student}_{task.name}.zip"
@@ -229,7 +248,7 @@ def report(course: Course, task: Task, handed: Sequence[Handed], out: Path) -> N
         f"<h1>{html.escape(course.name)}: {html.escape(task.name)}</h1>",
         f"<p>{len(handed)} companies. For the instructor alone: it says what is planted.</p>",
         "<h2>How alike they are</h2>",
-        spread.round(3).to_html(border=0),
+        spread.map(lambda value: f"{value:.3g}").to_html(border=0),
         "<p>None is far from the middle half of the class.</p>"
         if not far
         else "<p>Far from the middle half:</p><ul>"
@@ -240,7 +259,7 @@ def report(course: Course, task: Task, handed: Sequence[Handed], out: Path) -> N
         f"<h2>Drawn and not taken: {int(table['drawn'].sum()) - len(table)}</h2>",
         reasons.rename("companies").to_frame().to_html(border=0) if len(reasons) else "<p>Each first draw was fit.</p>",
         "<h2>Each company</h2>",
-        table.round(3).to_html(border=0, index=False),
+        table.to_html(border=0, index=False, float_format=lambda value: f"{value:.3g}"),
     ]
     _files.write_text(out / "spread.html", _PAGE.format(title=html.escape(f"{task.name}: spread"), body="".join(parts)))
 
@@ -262,5 +281,6 @@ _READ_ME = """\
 3. Work through it from top to bottom, then restart the kernel and run all cells. The last cell shows what is read.
 4. Hand in {name}.ipynb alone, where your course collects it.
 
-The company in data/ is yours alone: nobody else in the class has it. It is simulated, and so are its people.
+COLUMNS.txt says what the columns of the tables mean. The company in data/ is yours alone: nobody else in the class has
+it. It is simulated, and so are its people.
 """

@@ -33,6 +33,7 @@ MOST_ALL_BYTES = 500_000_000  # of what one zip holds
 MOST_FILES = 5_000  # in one zip
 MOST_CELLS = 1_000
 _MOODLE = re.compile(r"(?P<name>.+)_(?P<participant>\d+)_assignsubmission_(?:file|onlinetext)_?$")
+_ANONYMOUS = ("anon", "anonymous", "participant")  # where the LMS tells no names
 _CANVAS = re.compile(r"(?P<name>[^_]+)_(?:LATE_)?(?P<user>\d+)_(?P<submission>\d+)_(?P<file>.+)$")
 
 
@@ -184,6 +185,7 @@ def sort(
     assignment: str,
     others: Collection[str],
     closes_at: datetime.datetime | None,
+    mark: str = "",
 ) -> list[Sorted]:
     """Say of every file whose it is and what becomes of it.
 
@@ -195,11 +197,12 @@ def sort(
         assignment: the word of the assignment that is graded.
         others: the words of the other assignments.
         closes_at: the due time with the grace.
+        mark: of the course; a notebook that bears another one was handed out by another course.
 
     Returns:
         One for each upload, in the same order.
     """
-    found = [_looked_at(upload, roster, assignment, others) for upload in uploads]
+    found = [_looked_at(upload, roster, assignment, others, mark) for upload in uploads]
     tries: dict[str, list[int]] = {}
     for place, each in enumerate(found):
         if each.became == "graded" and each.student is not None:
@@ -228,9 +231,14 @@ def _when(upload: Upload) -> tuple[float, int, int, str]:
     return at, int(canvas["submission"][:18]) if canvas else 0, int(again[1]) if again else 0, upload.name
 
 
-def _looked_at(upload: Upload, roster: Sequence[Student], assignment: str, others: Collection[str]) -> Sorted:
+def _looked_at(
+    upload: Upload, roster: Sequence[Student], assignment: str, others: Collection[str], mark: str
+) -> Sorted:
     student, told_twice = _by_path(upload.name, roster)
-    moodle = next((found for part in PurePosixPath(upload.name).parts if (found := _MOODLE.match(part))), None)
+    parts = PurePosixPath(upload.name).parts
+    moodle = next((found for part in parts if (found := _MOODLE.match(part))), None)
+    named = moodle or next((found for part in parts if (found := _CANVAS.match(part))), None)
+    stranger = student is None and named is not None and _letters(named["name"]) not in _ANONYMOUS
     participant = moodle["participant"] if moodle else ""
 
     def became(what: str, why: str, **more: Any) -> Sorted:
@@ -250,15 +258,20 @@ def _looked_at(upload: Upload, roster: Sequence[Student], assignment: str, other
     says = notebook.metadata.get("crkit", {})
     says = says if isinstance(says, dict) else {}
     made_for = str(says["student"])[:64] if "student" in says else None
-    if student is None and not told_twice:
+    if student is None and not told_twice and not stranger:
         student = next((each for each in roster if each.student == made_for), None)
     cells = tuple(str(cell.source) for cell in notebook.cells if cell.cell_type == "code")
     is_of = _assignment_of(notebook, upload.name, says, cells, (assignment, *others))
     if is_of != assignment:
         meant = f"the assignment {is_of}" if is_of else "no assignment: it gives no answer_1 or the like"
         return became("wrong assignment", f"This is {meant}.", made_for=made_for)
+    if mark and says.get("course", mark) not in (mark, ""):
+        why = "It was handed out by another course, or the secret in course.toml has changed since."
+        return became("wrong assignment", why, made_for=made_for)
     if student is None:
         why = told_twice or "Neither its name nor the notebook tells whose it is."
+        if stranger and named:
+            why = f"The LMS says that it is of {named['name']}, who is not in the roster."
         return became("unknown student", f"{why} Put the student's identifier into the file's name.", made_for=made_for)
     return became("graded", "", made_for=made_for, cells=cells)
 

@@ -18,7 +18,7 @@ from crkit.marks_html import STATUSES, box, esc, items, page, picture, table
 from crkit.marks_pages import rule
 from crkit.marks_results import Marked, Part, Results, counted, listed, moment, shown
 
-FEWEST = 10  # students from whom a correlation is computed
+FEWEST = 10  # students from whom a correlation is computed; half as many must differ from the rest
 _EASY, _HARD = 0.9, 0.3
 _HOUR = 3600.0
 _MARK_COLUMNS = ("Student", "Name", "By a program", "By a person", "Open", "Late", "Mark", "Receipt code")
@@ -31,8 +31,8 @@ class Item(NamedTuple):
         name: the question's number.
         title: what it is about.
         level: what it asks of a student.
-        n: how many answers were judged; those that could not be graded are left out.
-        share: the points given as a share of those that could be had: high is easy. NaN if nothing was judged.
+        n: how many submissions there are; an answer that could not be graded has no points, as in the marks.
+        share: the points given as a share of those that could be had: high is easy.
         discrimination: the correlation of this question's points with those of all others, and its 95 % interval; None
             if it cannot be told.
         why: then why not.
@@ -65,20 +65,18 @@ def item_analysis(marked: Sequence[Marked]) -> list[Item]:
     if not marked:
         return []
     points = np.array([[float(part.points) for part in one.parts] for one in marked])
-    judged = np.array([[part.told["status"] != "ungradable" for part in one.parts] for one in marked])
     found = []
     for place, part in enumerate(marked[0].parts):
-        kept = judged[:, place]
-        own = points[kept, place]
-        rest = points[kept].sum(axis=1) - own
+        own = points[:, place]
+        rest = points.sum(axis=1) - own
         correlation, why = _correlation(own, rest)
         found.append(
             Item(
                 name=part.name,
                 title=str(part.told["title"]),
                 level=str(part.told["level"]),
-                n=int(kept.sum()),
-                share=float(own.mean() / part.out_of) if kept.any() else math.nan,
+                n=len(marked),
+                share=float(own.mean() / part.out_of),
                 discrimination=correlation,
                 why=why,
                 statuses=Counter(str(one.parts[place].told["status"]) for one in marked),
@@ -95,6 +93,9 @@ def _correlation(own: np.ndarray, rest: np.ndarray) -> tuple[Interval | None, st
         return None, "all have the same points here"
     if np.ptp(rest) == 0:
         return None, "all have the same points elsewhere"
+    others = n - int(np.unique(own, return_counts=True)[1].max())
+    if others < FEWEST // 2:
+        return None, f"only {others} have other points here than the rest"
     r = float(np.clip(np.corrcoef(own, rest)[0, 1], -1, 1))
     if 1 - abs(r) < 1e-12:
         return Interval(r, r, r), ""
@@ -186,7 +187,7 @@ def _questions(results: Results) -> list[str]:
     look = []
     for item in found:
         if item.share < _HARD:
-            look.append(f"Question {item.name} is missed by most: {item.share:.0%} of its points.")
+            look.append(f"Question {item.name} is missed by most: {item.share:.0%} of its points are given.")
         if item.discrimination and item.discrimination.upper < 0:
             look.append(f"Question {item.name}: who does well elsewhere does worse here. Look at how it is worded.")
     easy = [item.name for item in found if item.share > _EASY]
@@ -253,22 +254,27 @@ def _plot_questions(found: Sequence[Item]) -> figures.Figure:
     parts = "; ".join(
         f"{item.name}: {item.statuses.get('passed', 0)} right of {sum(item.statuses.values())}" for item in found
     )
-    title = f"Question {hardest.name} was the hardest: {hardest.share:.0%} of its points"
+    title = f"Question {hardest.name} was the hardest: {hardest.share:.0%} of its points were given"
     alt = f"{title}. Bars of the answers to each question by status. {parts}."
     return figures.finish(fig, title=title, alt=alt)
 
 
 def _misconceptions(results: Results) -> list[str]:
     hits: Counter[tuple[int, str, str]] = Counter()
+    told: dict[tuple[int, str, str], str] = {}
     for one in results.marked:
         for place, part in enumerate(one.parts):
             if part.told.get("misconception"):
-                hits[place, part.name, str(part.told["misconception"])] += 1
+                met = place, part.name, str(part.told["misconception"])
+                hits[met] += 1
+                told[met] = str(part.told["message"])
     rows = [
-        (name, what, number, f"{number / len(results.marked):.0%}")
-        for (_, name, what), number in sorted(hits.items(), key=lambda hit: (-hit[1], hit[0]))
+        (name, what, number, f"{number / len(results.marked):.0%}", told[place, name, what])
+        for (place, name, what), number in sorted(hits.items(), key=lambda hit: (-hit[1], hit[0]))
     ]
-    shown_ = table(("Question", "It looks like", "Students", "Of those graded"), rows, right=(2, 3))
+    shown_ = table(
+        ("Question", "It looks like", "Students", "Of those graded", "What they were told"), rows, right=(2, 3)
+    )
     return ["<h2>What the class misunderstood</h2>", shown_ if rows else "<p>No known misconception was met.</p>"]
 
 
@@ -299,7 +305,7 @@ def _plot_times(known: Sequence[Marked], results: Results) -> figures.Figure:
     ax.axvline(0, color=figures.INK, linewidth=1.2)
     ax.set(xlabel=f"{unit} after {point}", ylabel="files so far")
     ax.yaxis.get_major_locator().set_params(integer=True)
-    figures.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    figures.legend(ax, loc="upper center", bbox_to_anchor=(0.5, -0.26), ncols=2)
     last_day = int((abs(hours) <= 24).sum()) if results.due else 0
     title = (
         f"{late.sum()} of {len(known)} came late, {last_day} within a day of the due time"

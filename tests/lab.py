@@ -133,7 +133,7 @@ class Tab:
         """Open a notebook, and wait until it is shown and its kernel is idle."""
         self.page.goto(f"{address}/lab/tree/{notebook}?token={TOKEN}&reset")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=120_000)
-        self.page.wait_for_selector(IDLE, timeout=120_000)
+        self.page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(timeout=120_000)
         self.page.keyboard.press("Control+b")  # fold the file browser away
 
     def run_all(self, timeout_s: float = 180) -> None:

@@ -87,6 +87,7 @@ def test_a_wrong_course_is_refused_with_a_sentence(its, old, new, says):
         ("student,name\na b,Ada\n", "line 2: student is 'a b'"),
         ("student,name\n../x,Ada\n", "line 2: student is '../x'"),
         ("student,name\ns1,Ada\nS1,Bo\n", "line 3: student S1 stands in line 2 already"),
+        ("student,name,canvas_id\ns1,Ada,7\ns2,Bo,7\n", "line 3: canvas_id 7 stands in line 2 already"),
         ("student,name\ns1,\n", "line 2: student s1 has no name"),
     ],
 )
@@ -167,7 +168,7 @@ def test_a_zip_holds_no_solution_no_truth_and_no_secret(tmp_path, name):
     files = unpacked(handed[0].zip)
     assignment = assignments.load(task.folder)
     tables = {f"data/{table}.csv" for table in (*assignment.tables, *assignment.extra)}
-    assert set(files) == {f"{name}.ipynb", "questions.json", "READ_ME.txt", *tables}
+    assert set(files) == {f"{name}.ipynb", "questions.json", "READ_ME.txt", "COLUMNS.txt", *tables}
     notebook = nbformat.reads(files[f"{name}.ipynb"].decode(), as_version=4)
     nbformat.validate(notebook)
     text = b"\n".join(files.values()).decode()
@@ -206,6 +207,9 @@ def test_each_student_has_a_company_of_their_own_and_always_the_same(its, tmp_pa
     assert handout.tables_as_files(other.source)["data/orders.csv"] != ada["data/orders.csv"]
     spread = (tmp_path / "a" / "spread.html").read_text(encoding="utf-8")
     assert {each.scenario for each in first} <= {word for word in ("healthy", "impersonal") if word in spread}
+    merge = pd.read_csv(tmp_path / "a" / "handout.csv")
+    assert merge["zip"].tolist() == ["s001_tiny.zip", "s002_tiny.zip"]
+    assert merge["name"].tolist() == ["Ada Lovelace", "Bo Öström"]
     assert pd.read_csv(tmp_path / "a" / "spread.csv")["student"].tolist() == ["s001", "s002"]
 
 
@@ -240,9 +244,13 @@ def test_the_students_notebook_runs_from_its_files_alone_and_shows_what_is_read(
         for cell in teaching.submission(its, "s001", answers).cells:
             if cell.cell_type == "code" and cell.id != "last":
                 exec(cell.source, space)
-        return handin.show(space)["what is read"].tolist()
+        read = handin.show(space)
+        assert all(text in read._repr_html_() for text in read.table["title"])
+        return read.table["what is read"].tolist()
 
-    assert all(text.startswith(("nothing: Replace", "a function")) for text in shown({}))
+    blank = shown({})
+    assert blank.pop(1) == "nothing: the function does nothing yet"
+    assert all(text.startswith("nothing: Replace") for text in blank)
     read = shown(teaching.SOLUTIONS)
     assert read[1:3] == [
         "a function; it is called when it is graded",
@@ -346,6 +354,29 @@ def test_whose_a_file_is(name, student, blank):
         assert "Put the student's identifier into the file's name." in found.why
     else:
         assert (found.became, found.student.student) == ("graded", student)
+
+
+def test_who_the_lms_says_it_is_counts_more_than_what_the_notebook_says(its):
+    """A stranger with a copy of a student's notebook does not hand in for that student."""
+    content = teaching.as_bytes(teaching.submission(its, "s001"))
+    for name in ("strangerx_1999_9009_tiny.ipynb", "Some Body_77_assignsubmission_file_/tiny.ipynb"):
+        (found,) = sorted_in([name], content)
+        assert (found.became, found.student) == ("unknown student", None)
+        assert "who is not in the roster" in found.why
+    for name in ("Participant_77_assignsubmission_file_/tiny.ipynb", "anonymous_77_88_tiny.ipynb"):
+        (found,) = sorted_in([name], content)
+        assert (found.became, found.student.student) == ("graded", "s001")
+
+
+def test_a_notebook_of_another_course_is_not_graded(its):
+    source = handout.source_notebook(its.task("tiny").folder)
+    notebook = handout.student_notebook(source, "tiny", "s001", its.mark)
+    assert its.secret.hex() not in nbformat.writes(notebook)
+    (found,) = sorted_in(["s001.ipynb"], teaching.as_bytes(notebook), mark=its.mark)
+    assert found.became == "graded"
+    (found,) = sorted_in(["s001.ipynb"], teaching.as_bytes(notebook), mark="0123456789abcdef")
+    assert found.became == "wrong assignment"
+    assert "the secret in course.toml has changed" in found.why
 
 
 def test_a_notebook_may_say_itself_whose_it_is_and_the_path_counts_more(its):

@@ -272,6 +272,33 @@ def test_the_command_writes_grades_feedback_and_the_class_page(its, tmp_path, ca
     nbformat.read(tmp_path / "out" / "marking.ipynb", as_version=4)
 
 
+def test_a_wrong_folder_changes_nothing_and_who_is_lost_is_named(its, tmp_path, capsys):
+    out = tmp_path / "out"
+
+    def grade(given):
+        return main(["grade", str(given), "--course", str(its.folder), "--out", str(out), "--jobs", "1"])
+
+    for student in ("s000", "s001"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / f"{student}.ipynb").write_bytes(teaching.as_bytes(teaching.submission(its, student)))
+    assert grade(tmp_path / "in") == 0
+    before = as_bytes(out)
+    (tmp_path / "pdf").mkdir()
+    (tmp_path / "pdf" / "s000.pdf").write_bytes(b"%PDF")
+    (its.folder / "handout").mkdir(exist_ok=True)
+    for given, says in (
+        (tmp_path / "submissoins", "there is no"),
+        (tmp_path / "pdf", "so nothing was changed; for example s000.pdf: It is .pdf"),
+        (its.folder / "handout", "that is what you handed out"),
+    ):
+        assert grade(given) == 2
+        assert says in capsys.readouterr().err
+        assert as_bytes(out) == before
+    (tmp_path / "in" / "s001.ipynb").unlink()
+    assert grade(tmp_path / "in") == 0
+    assert "LOST: 1 had a result before and have none now, their files are gone: s001" in capsys.readouterr().out
+
+
 def test_without_a_sandbox_nothing_is_run_unless_told_so_in_words(its, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sandbox, "available", lambda: "there is no bubblewrap here")
     notebook = tmp_path / "s000.ipynb"

@@ -43,14 +43,11 @@ def test_the_break_even_lift_is_where_profit_is_the_same() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["amount_eur", "margin_eur"])
-def test_the_planted_effect_is_what_another_company_would_lack(
-    small: company.Company, outcome: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_planted_effect_is_what_another_company_would_lack(small: company.Company, outcome: str) -> None:
     """The same seed without lifts and without topping up: the same orders, at the prices they would have had."""
     planted = loyalty.planted_effect(small.customers, small.orders, small.points, small.truth, outcome=outcome)
     without = dataclasses.replace(company.MODEL, loyalty_lift=0.0, gold_lift=0.0, points_pressure=0.0)
-    monkeypatch.setattr(company, "MODEL", without)
-    bare = company.simulate(1500, seed=5, tables=["orders"]).orders
+    bare = company.simulate(1500, seed=5, tables=["orders"], model=without).orders
     assert bare["order_id"].tolist() == small.orders["order_id"].tolist()
     value = bare["amount_eur"] if outcome == "amount_eur" else bare["margin_eur"] + bare["discount_eur"]
     effect = (small.orders[outcome] - value).groupby(small.orders["customer_id"]).sum()
@@ -232,15 +229,14 @@ def test_the_jump_at_gold_is_the_planted_one(big: company.Company) -> None:
     assert table["amount_after"].to_numpy() == pytest.approx(ordered.reindex(table["customer_id"]).to_numpy())
 
 
-def test_pressure_shows_late_in_the_year_only(small: company.Company, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pressure_shows_late_in_the_year_only(small: company.Company) -> None:
     found = loyalty.points_pressure(small.orders, small.points, threshold_eur=300)
     assert found.late.lower > found.early.upper
     assert (found.table["before_eur"] < 300).all()
     assert (found.table["before_eur"] + found.table["amount_eur"] >= 300 - 0.005).all()
     assert not found.table.duplicated(["customer_id", "year"]).any()
     assert "last quarter" in loyalty.plot_pressure(found).alt
-    monkeypatch.setattr(company, "MODEL", dataclasses.replace(company.MODEL, points_pressure=0.0))
-    calm = company.simulate(1500, seed=5, tables=TABLES)
+    calm = company.simulate(1500, seed=5, tables=TABLES, model=dataclasses.replace(company.MODEL, points_pressure=0.0))
     none = loyalty.points_pressure(calm.orders, calm.points, threshold_eur=300)
     assert none.late.lower < none.early.upper
 
