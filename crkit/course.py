@@ -70,9 +70,10 @@ class Late(NamedTuple):
             due: with a time zone; None if there is no due time.
 
         Example:
+            >>> import datetime
             >>> due = datetime.datetime(2027, 3, 19, 23, 59, tzinfo=datetime.UTC)
             >>> Late("percent", 10, 15).applied(due + datetime.timedelta(hours=30), due)
-            (2, 20.0)
+            (2, 20)
         """
         if submitted_at is None or due is None:
             return 0, 0.0
