@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from pathlib import Path
 
@@ -175,6 +176,10 @@ def _grade(options: argparse.Namespace) -> int:
     lost = sorted(before - {each.student for each in done})
     if lost:
         _say(f"  LOST: {len(lost)} had a result before and have none now, their files are gone: {', '.join(lost)}")
+    with (out / "grades.csv").open(encoding="utf-8-sig", newline="") as grades:
+        open_criteria = sum(int(row["rubric open"] or 0) for row in csv.DictReader(grades))
+    if open_criteria:
+        _say(f"  {open_criteria} criteria are still to be marked by a person, and count 0 points until then")
     if not any(each.points for each in done):
         _say("  Nobody has a point: are these the notebooks that were handed in, and not those that were handed out?")
     for file, about in (

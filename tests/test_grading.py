@@ -252,6 +252,7 @@ def test_the_command_writes_grades_feedback_and_the_class_page(its, tmp_path, ca
     assert main(command) == 0
     said = capsys.readouterr().out
     assert f"{len(its.roster)} of {len(its.roster)} students graded" in said
+    assert "criteria are still to be marked by a person, and count 0 points until then" in said
     for name in (
         "grades.csv",
         "grades_canvas.csv",
