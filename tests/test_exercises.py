@@ -141,6 +141,13 @@ def test_the_notebook_is_stored_without_outputs_and_names(name):
 
 
 @pytest.mark.parametrize("name", EACH)
+def test_no_code_cell_is_empty_or_long(name):
+    """As in the lessons: a student reads these cells, and an instructor the solutions."""
+    lines = {cell.id: len(cell.source.splitlines()) for cell in notebook(name).cells if cell.cell_type == "code"}
+    assert {where: count for where, count in lines.items() if not 1 <= count <= 12} == {}
+
+
+@pytest.mark.parametrize("name", EACH)
 @pytest.mark.parametrize("student", STUDENTS)
 def test_the_solutions_of_the_notebook_get_full_marks(name, student, monkeypatch):
     source = drawn(name, student).source
